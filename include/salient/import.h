@@ -1,0 +1,64 @@
+/** Import: documents and ready-made summaries from JSON arrays, JSONL, CSV/TSV, plain text and standard input.
+ *
+ *  One file is one transaction: a file that is malformed (syntax, truncated line, bad UTF-8, nesting or length beyond the limits)
+ *  is refused whole with file:line and the study stays as it was. A record that is well-formed but unusable (no text field, empty
+ *  text, an id taken by another text) is skipped, listed as file:line and counted in tally->failed.
+ *  Memory is bounded by the longest record (limit below), whatever the size of the file.
+ */
+#ifndef SALIENT_IMPORT_H
+#define SALIENT_IMPORT_H
+
+#include "salient/study.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SAL_IMPORT_MAXIMUM_RECORD ((size_t)64 << 20) /* bytes of one record */
+#define SAL_IMPORT_MAXIMUM_DEPTH 64                  /* nesting of JSON */
+
+/** One row of --map: take our field ("text", "id", "reference", "lang", "kind"; with summaries also "summary", "length",
+ *  "replica") from the input's field. */
+typedef struct sal_field_map {
+    const char *field;
+    const char *from;
+} sal_field_map;
+
+typedef struct sal_import_options {
+    const char *corpus;   /* NULL: the file's base name without extension; standard input: "stdin" */
+    const char *language; /* for records that name none; NULL: "en" */
+    const char *kind;     /* likewise; NULL: "news" */
+    const sal_field_map *map;
+    size_t map_count;
+    int64_t limit;     /* records a file at most; < 0: all */
+    bool summaries;    /* the records are summaries made elsewhere (predictions.json) */
+    const char *as;    /* summaries: name of the summarizer; NULL: the file's base name */
+    const char *format; /* "json", "jsonl", "csv", "tsv", "txt", or NULL: by extension, then by content */
+} sal_import_options;
+
+/** Import one file ("-": standard input) into a study open for writing.
+ *  out    *tally added to: done = documents (or summaries) added, kept = already there, failed = skipped records
+ *  errs   SAL_ENOTFOUND, SAL_EIO, SAL_EFORMAT, SAL_ELIMIT; SAL_EFORMAT too when no record at all could be used */
+int sal_import_file(sal_study *study, const char *path, const sal_import_options *options, const sal_progress *progress,
+                    sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
+
+/** Records of a predictions file without a study: each document's summaries together.
+ *  The callback gets the documents in the order of their first record; summaries in file order.
+ *  Memory is bounded by the file's size (documents are grouped by id). */
+typedef struct sal_prediction_document {
+    const char *id;
+    const char *text; /* "" when the records have none */
+    size_t text_length;
+    const char *const *summaries; /* [count], NUL-terminated */
+    const size_t *summary_lengths;
+    size_t count;
+} sal_prediction_document;
+
+int sal_import_predictions(const char *path, const sal_import_options *options,
+                           int (*each)(void *context, const sal_prediction_document *document, sal_error *err), void *context,
+                           sal_error *err) SAL_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,48 @@
+/** Importance of words (METHODS 2): how many of a document's summaries keep a word. */
+#ifndef SALIENT_IMPORTANCE_H
+#define SALIENT_IMPORTANCE_H
+
+#include "salient/study.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** One summary as the computation sees it. */
+typedef struct sal_importance_input {
+    const char *text;
+    size_t length;
+    sal_status status;
+} sal_importance_input;
+
+/** Importance of every word of one document.
+ *  math   y_w = summaries containing w / summaries of the document; strict counts only ok and truncated ones
+ *  in     document may be NULL (no document at hand: in_document false, no zero rows); stopwords may be NULL (content -1)
+ *  out    *out: rows sorted by word bytes; in the strict protocol the document's words that no summary keeps are there with count 0
+ *  errs   SAL_EFORMAT (bad UTF-8), SAL_ENOMEM */
+int sal_importance_compute(const sal_text *text, sal_protocol protocol, const sal_stopwords *stopwords, const char *document,
+                           size_t document_length, const sal_importance_input *summaries, size_t count,
+                           sal_importance_list **out, sal_error *err) SAL_MUST_CHECK;
+
+typedef struct sal_importance_options {
+    const char *by;     /* summarizer; NULL: all */
+    const char *corpus; /* NULL: all */
+    sal_protocol protocol;
+} sal_importance_options;
+
+/** Compute what is missing or out of date, one transaction per (document, summarizer), then the scores of each (corpus,
+ *  summarizer): reliability, incremental consistency, length audit; for all words and content words. Measures:
+ *    reliability_pearson, reliability_spearman   split-half over odd/even lengths, Spearman-Brown; mean over documents
+ *    ceiling_pearson, ceiling_spearman           sqrt of them; null if <= 0
+ *    consistency                                 share of the words of length L still there at the next longer one
+ *    summaries, ok, truncated, refused, failed   counts
+ *    words_asked, words_achieved (per length), within_10_percent
+ *  out    *tally: done, kept = (document, summarizer) units
+ *  errs   SAL_ENOTFOUND (no such summarizer: lists those there are), SAL_ECANCELLED, ... */
+int sal_importance_run(sal_study *study, const sal_importance_options *options, const sal_progress *progress, sal_tally *tally,
+                       sal_error *err) SAL_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
