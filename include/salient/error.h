@@ -13,7 +13,8 @@ extern "C" {
 
 #if defined(__GNUC__)
 #define SAL_MUST_CHECK __attribute__((warn_unused_result))
-#define SAL_PRINTF(format_index, first_index) __attribute__((format(printf, format_index, first_index)))
+#define SAL_PRINTF(format_index, first_index)                                                      \
+    __attribute__((format(printf, format_index, first_index)))
 #else
 #define SAL_MUST_CHECK
 #define SAL_PRINTF(format_index, first_index)

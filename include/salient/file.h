@@ -18,11 +18,13 @@ typedef struct sal_file sal_file;
 /** errs SAL_ENOTFOUND, SAL_EIO, SAL_ENOMEM; the text names the path. A folder is an error. */
 int sal_file_open(const char *path, sal_file **out, sal_error *err) SAL_MUST_CHECK;
 /** Read up to capacity bytes; *length 0 at the end. */
-int sal_file_read(sal_file *file, char *bytes, size_t capacity, size_t *length, sal_error *err) SAL_MUST_CHECK;
+int sal_file_read(sal_file *file, char *bytes, size_t capacity, size_t *length,
+                  sal_error *err) SAL_MUST_CHECK;
 void sal_file_close(sal_file *file);
 
 /** Read a whole file into *out (owned by the caller). errs SAL_ELIMIT when it is longer than limit bytes. */
-int sal_file_read_all(const char *path, size_t limit, sal_buffer *out, sal_error *err) SAL_MUST_CHECK;
+int sal_file_read_all(const char *path, size_t limit, sal_buffer *out,
+                      sal_error *err) SAL_MUST_CHECK;
 
 /** A file being written beside its final place: path.partial-PID, renamed on commit. */
 typedef struct sal_output sal_output;

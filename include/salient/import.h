@@ -25,22 +25,23 @@ typedef struct sal_field_map {
 } sal_field_map;
 
 typedef struct sal_import_options {
-    const char *corpus;   /* NULL: the file's base name without extension; standard input: "stdin" */
+    const char *corpus; /* NULL: the file's base name without extension; standard input: "stdin" */
     const char *language; /* for records that name none; NULL: "en" */
     const char *kind;     /* likewise; NULL: "news" */
     const sal_field_map *map;
     size_t map_count;
-    int64_t limit;     /* records a file at most; < 0: all */
-    bool summaries;    /* the records are summaries made elsewhere (predictions.json) */
-    const char *as;    /* summaries: name of the summarizer; NULL: the file's base name */
-    const char *format; /* "json", "jsonl", "csv", "tsv", "txt", or NULL: by extension, then by content */
+    int64_t limit;  /* records a file at most; < 0: all */
+    bool summaries; /* the records are summaries made elsewhere (predictions.json) */
+    const char *as; /* summaries: name of the summarizer; NULL: the file's base name */
+    const char
+        *format; /* "json", "jsonl", "csv", "tsv", "txt", or NULL: by extension, then by content */
 } sal_import_options;
 
 /** Import one file ("-": standard input) into a study open for writing.
  *  out    *tally added to: done = documents (or summaries) added, kept = already there, failed = skipped records
  *  errs   SAL_ENOTFOUND, SAL_EIO, SAL_EFORMAT, SAL_ELIMIT; SAL_EFORMAT too when no record at all could be used */
-int sal_import_file(sal_study *study, const char *path, const sal_import_options *options, const sal_progress *progress,
-                    sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
+int sal_import_file(sal_study *study, const char *path, const sal_import_options *options,
+                    const sal_progress *progress, sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
 
 /** Records of a predictions file without a study: each document's summaries together.
  *  The callback gets the documents in the order of their first record; summaries in file order.
@@ -55,8 +56,9 @@ typedef struct sal_prediction_document {
 } sal_prediction_document;
 
 int sal_import_predictions(const char *path, const sal_import_options *options,
-                           int (*each)(void *context, const sal_prediction_document *document, sal_error *err), void *context,
-                           sal_error *err) SAL_MUST_CHECK;
+                           int (*each)(void *context, const sal_prediction_document *document,
+                                       sal_error *err),
+                           void *context, sal_error *err) SAL_MUST_CHECK;
 
 #ifdef __cplusplus
 }

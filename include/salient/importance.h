@@ -20,9 +20,10 @@ typedef struct sal_importance_input {
  *  in     document may be NULL (no document at hand: in_document false, no zero rows); stopwords may be NULL (content -1)
  *  out    *out: rows sorted by word bytes; in the strict protocol the document's words that no summary keeps are there with count 0
  *  errs   SAL_EFORMAT (bad UTF-8), SAL_ENOMEM */
-int sal_importance_compute(const sal_text *text, sal_protocol protocol, const sal_stopwords *stopwords, const char *document,
-                           size_t document_length, const sal_importance_input *summaries, size_t count,
-                           sal_importance_list **out, sal_error *err) SAL_MUST_CHECK;
+int sal_importance_compute(const sal_text *text, sal_protocol protocol,
+                           const sal_stopwords *stopwords, const char *document,
+                           size_t document_length, const sal_importance_input *summaries,
+                           size_t count, sal_importance_list **out, sal_error *err) SAL_MUST_CHECK;
 
 typedef struct sal_importance_options {
     const char *by;     /* summarizer; NULL: all */
@@ -39,7 +40,8 @@ typedef struct sal_importance_options {
  *    words_asked, words_achieved (per length), within_10_percent
  *  out    *tally: done, kept = (document, summarizer) units
  *  errs   SAL_ENOTFOUND (no such summarizer: lists those there are), SAL_ECANCELLED, ... */
-int sal_importance_run(sal_study *study, const sal_importance_options *options, const sal_progress *progress, sal_tally *tally,
+int sal_importance_run(sal_study *study, const sal_importance_options *options,
+                       const sal_progress *progress, sal_tally *tally,
                        sal_error *err) SAL_MUST_CHECK;
 
 #ifdef __cplusplus

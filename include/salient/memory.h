@@ -39,7 +39,8 @@ int sal_fail_memory(sal_error *err, const char *what);
 /** Make room for one more element in a growing array.
  *  in/out *array of *capacity elements, count of them in use; doubled when full
  *  errs   SAL_ENOMEM (the array stays valid) */
-int sal_grow(void **array, size_t *capacity, size_t count, size_t element_size, sal_error *err) SAL_MUST_CHECK;
+int sal_grow(void **array, size_t *capacity, size_t count, size_t element_size,
+             sal_error *err) SAL_MUST_CHECK;
 
 /** A growing byte string, always NUL-terminated once something was added. Zero-initialise it. */
 typedef struct sal_buffer {
@@ -48,9 +49,11 @@ typedef struct sal_buffer {
     size_t capacity;
 } sal_buffer;
 
-int sal_buffer_add(sal_buffer *buffer, const char *bytes, size_t length, sal_error *err) SAL_MUST_CHECK;
+int sal_buffer_add(sal_buffer *buffer, const char *bytes, size_t length,
+                   sal_error *err) SAL_MUST_CHECK;
 int sal_buffer_add_string(sal_buffer *buffer, const char *string, sal_error *err) SAL_MUST_CHECK;
-int sal_buffer_add_format(sal_buffer *buffer, sal_error *err, const char *format, ...) SAL_MUST_CHECK SAL_PRINTF(3, 4);
+int sal_buffer_add_format(sal_buffer *buffer, sal_error *err, const char *format,
+                          ...) SAL_MUST_CHECK SAL_PRINTF(3, 4);
 /** Forget the content, keep the memory. */
 void sal_buffer_clear(sal_buffer *buffer);
 /** Free the memory and zero the struct. */
@@ -62,9 +65,11 @@ typedef struct sal_sink {
     void *context;
 } sal_sink;
 
-int sal_sink_write(const sal_sink *sink, const char *bytes, size_t length, sal_error *err) SAL_MUST_CHECK;
+int sal_sink_write(const sal_sink *sink, const char *bytes, size_t length,
+                   sal_error *err) SAL_MUST_CHECK;
 int sal_sink_string(const sal_sink *sink, const char *string, sal_error *err) SAL_MUST_CHECK;
-int sal_sink_format(const sal_sink *sink, sal_error *err, const char *format, ...) SAL_MUST_CHECK SAL_PRINTF(3, 4);
+int sal_sink_format(const sal_sink *sink, sal_error *err, const char *format, ...) SAL_MUST_CHECK
+    SAL_PRINTF(3, 4);
 /** A sink that appends to a buffer; the buffer must outlive it. */
 sal_sink sal_buffer_sink(sal_buffer *buffer);
 

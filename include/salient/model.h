@@ -20,7 +20,8 @@ typedef struct sal_model_options {
 
 /** Open a GGUF file (the first of a split finds the others).
  *  errs   SAL_ENOTFOUND, SAL_EFORMAT (not GGUF: names the file), SAL_EMODEL, SAL_ENOMEM */
-int sal_model_open(const char *path, const sal_model_options *options, sal_model **out, sal_error *err) SAL_MUST_CHECK;
+int sal_model_open(const char *path, const sal_model_options *options, sal_model **out,
+                   sal_error *err) SAL_MUST_CHECK;
 void sal_model_close(sal_model *model);
 
 typedef struct sal_model_info {
@@ -48,8 +49,9 @@ int sal_model_system(sal_buffer *out, sal_error *err) SAL_MUST_CHECK;
 /* ---- tokens ---------------------------------------------------------------------------------------------------------------- */
 
 typedef struct sal_tokens {
-    int32_t *ids;    /* [count] */
-    sal_span *spans; /* [count], bytes of the text; contiguous and covering it (special tokens added in front are empty spans) */
+    int32_t *ids; /* [count] */
+    sal_span *
+        spans; /* [count], bytes of the text; contiguous and covering it (special tokens added in front are empty spans) */
     size_t count;
 } sal_tokens;
 
@@ -59,8 +61,8 @@ void sal_tokens_free(sal_tokens *tokens);
  *  in     parse_special: control-token strings become control tokens (chat prompts); false: they are text (documents)
  *  in     add_special: the model's BOS is put in front unless the text already begins with it
  *  errs   SAL_EMODEL, SAL_ENOMEM */
-int sal_model_tokenize(const sal_model *model, const char *bytes, size_t length, bool parse_special, bool add_special,
-                       sal_tokens *out, sal_error *err) SAL_MUST_CHECK;
+int sal_model_tokenize(const sal_model *model, const char *bytes, size_t length, bool parse_special,
+                       bool add_special, sal_tokens *out, sal_error *err) SAL_MUST_CHECK;
 
 /** Number of control-token strings ("<|im_end|>") inside a text. */
 int sal_model_count_control(const sal_model *model, const char *bytes, size_t length, size_t *count,
@@ -83,15 +85,15 @@ void sal_prompt_free(sal_prompt *prompt);
  *  in     chat_template: text of a template file with {system} {user} {assistant} (what follows {assistant} is not used here), or
  *         NULL: the model's own through libllama; shipped: the Llama 3 template with fixed dates for Llama-3.1/3.2
  *  errs   SAL_EUNSUPPORTED when libllama does not know the model's template or it has no system role: names --chat-template */
-int sal_model_chat_prompt(const sal_model *model, const char *chat_template, const char *system, const char *user,
-                          sal_prompt *out, sal_error *err) SAL_MUST_CHECK;
+int sal_model_chat_prompt(const sal_model *model, const char *chat_template, const char *system,
+                          const char *user, sal_prompt *out, sal_error *err) SAL_MUST_CHECK;
 
 /* ---- generation ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct sal_sampling {
-    float temperature; /* 0: greedy */
-    float top_p;       /* 1: off */
-    int top_k;         /* 0: off */
+    float temperature;    /* 0: greedy */
+    float top_p;          /* 1: off */
+    int top_k;            /* 0: off */
     float repeat_penalty; /* 1: off; over the whole sequence, prompt included */
 } sal_sampling;
 
@@ -131,7 +133,8 @@ typedef struct sal_engine_options {
 
 typedef struct sal_engine sal_engine;
 
-int sal_engine_open(sal_model *model, const sal_engine_options *options, sal_engine **out, sal_error *err) SAL_MUST_CHECK;
+int sal_engine_open(sal_model *model, const sal_engine_options *options, sal_engine **out,
+                    sal_error *err) SAL_MUST_CHECK;
 void sal_engine_close(sal_engine *engine);
 
 typedef struct sal_engine_timing {
@@ -146,8 +149,9 @@ typedef struct sal_engine_timing {
  *  are computed once. Results do not depend on earlier calls.
  *  out    results [count], filled in the order of requests; timing may be NULL
  *  errs   SAL_ELIMIT when a prompt plus its max_tokens does not fit the context, SAL_ECANCELLED, SAL_EMODEL, SAL_ENOMEM */
-int sal_engine_generate(sal_engine *engine, const sal_generate_request *requests, size_t count, sal_generate_result *results,
-                        sal_engine_timing *timing, const sal_progress *progress, sal_error *err) SAL_MUST_CHECK;
+int sal_engine_generate(sal_engine *engine, const sal_generate_request *requests, size_t count,
+                        sal_generate_result *results, sal_engine_timing *timing,
+                        const sal_progress *progress, sal_error *err) SAL_MUST_CHECK;
 
 /** Bytes of the engine: KV cache and compute buffers as libllama reports them. */
 uint64_t sal_engine_bytes(const sal_engine *engine);
@@ -156,7 +160,8 @@ uint64_t sal_engine_bytes(const sal_engine *engine);
 
 /** Rewrite a GGUF with another type of weights: "f32", "f16", "bf16", "q8_0", "q4_1", ... Written beside and renamed.
  *  errs   SAL_EINVAL (unknown type, lists those known; or out is in), SAL_ENOTFOUND, SAL_EFORMAT, SAL_EMODEL, SAL_EIO */
-int sal_model_convert(const char *in, const char *out, const char *type, int threads, sal_error *err) SAL_MUST_CHECK;
+int sal_model_convert(const char *in, const char *out, const char *type, int threads,
+                      sal_error *err) SAL_MUST_CHECK;
 
 /** Names of the types sal_model_convert knows, NULL-terminated. */
 const char *const *sal_model_types(void);

@@ -20,7 +20,8 @@ typedef struct sal_progress {
     void *context;
 } sal_progress;
 
-void sal_progress_update(const sal_progress *progress, const char *stage, int64_t done, int64_t total, const char *unit);
+void sal_progress_update(const sal_progress *progress, const char *stage, int64_t done,
+                         int64_t total, const char *unit);
 void sal_progress_note(const sal_progress *progress, const char *text);
 bool sal_progress_cancelled(const sal_progress *progress);
 

@@ -24,7 +24,8 @@ void sal_random_shuffle(sal_random *random, size_t *order, size_t n);
 
 /** Seed of one item, derived from the study's seed and the item's identity, so that order, batching and resuming do not change
  *  what is drawn (DESIGN, The study): SHA-256 over seed, corpus, document id, length and replica. */
-uint64_t sal_seed_derive(uint64_t seed, const char *corpus, const char *document, int length, int replica);
+uint64_t sal_seed_derive(uint64_t seed, const char *corpus, const char *document, int length,
+                         int replica);
 
 #ifdef __cplusplus
 }

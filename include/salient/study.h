@@ -22,14 +22,15 @@ extern "C" {
 typedef struct sal_study sal_study;
 
 typedef enum sal_study_mode {
-    SAL_STUDY_READ,  /* must exist; nothing is written; works beside a writer */
+    SAL_STUDY_READ, /* must exist; nothing is written; works beside a writer */
     SAL_STUDY_WRITE, /* must exist; becomes the one writer: SAL_EBUSY when another process is writing */
     SAL_STUDY_CREATE /* as WRITE, made (folder and file) when it is not there */
 } sal_study_mode;
 
 /** errs SAL_ENOTFOUND (no study there; names the path and `salient import`), SAL_EBUSY, SAL_EFORMAT (not a study, or a newer
  *  schema), SAL_EIO, SAL_ENOMEM */
-int sal_study_open(const char *path, sal_study_mode mode, sal_study **out, sal_error *err) SAL_MUST_CHECK;
+int sal_study_open(const char *path, sal_study_mode mode, sal_study **out,
+                   sal_error *err) SAL_MUST_CHECK;
 /** Checkpoint and fold the log back into one file; free. NULL is fine. */
 int sal_study_close(sal_study *study, sal_error *err);
 /** The path as given to open. */
@@ -62,22 +63,25 @@ typedef enum sal_added { SAL_ADDED_NEW, SAL_ADDED_SAME, SAL_ADDED_CONFLICT } sal
  *  out    *added: new; the same content is there already (nothing written; a reference that was missing is filled in); or the id
  *         is taken by another text or reference (nothing written, the caller reports it)
  *  out    *key of the row, NULL allowed */
-int sal_study_add_document(sal_study *study, const sal_document *document, sal_added *added, int64_t *key,
-                           sal_error *err) SAL_MUST_CHECK;
+int sal_study_add_document(sal_study *study, const sal_document *document, sal_added *added,
+                           int64_t *key, sal_error *err) SAL_MUST_CHECK;
 
 /** Keys of the documents of a corpus (NULL: all) in stored order (by corpus name, then import order), at most limit (< 0: all)
  *  per corpus. out *keys [*count], freed with sal_free. errs SAL_ENOTFOUND when the corpus does not exist (lists those that do). */
-int sal_study_document_keys(sal_study *study, const char *corpus, int64_t limit, int64_t **keys, size_t *count,
-                            sal_error *err) SAL_MUST_CHECK;
+int sal_study_document_keys(sal_study *study, const char *corpus, int64_t limit, int64_t **keys,
+                            size_t *count, sal_error *err) SAL_MUST_CHECK;
 
 /** A document by key; free with sal_document_free. */
-int sal_study_get_document(sal_study *study, int64_t key, sal_document **out, sal_error *err) SAL_MUST_CHECK;
+int sal_study_get_document(sal_study *study, int64_t key, sal_document **out,
+                           sal_error *err) SAL_MUST_CHECK;
 /** Key of a document by id, in a corpus (NULL: any; SAL_EINVAL naming --corpus when several have it). errs SAL_ENOTFOUND */
-int sal_study_find_document(sal_study *study, const char *corpus, const char *id, int64_t *key, sal_error *err) SAL_MUST_CHECK;
+int sal_study_find_document(sal_study *study, const char *corpus, const char *id, int64_t *key,
+                            sal_error *err) SAL_MUST_CHECK;
 void sal_document_free(sal_document *document);
 
 /** Names of the corpora, sorted; free with sal_strings_free. */
-int sal_study_corpora(sal_study *study, char ***names, size_t *count, sal_error *err) SAL_MUST_CHECK;
+int sal_study_corpora(sal_study *study, char ***names, size_t *count,
+                      sal_error *err) SAL_MUST_CHECK;
 
 /* ---- summarizers ----------------------------------------------------------------------------------------------------------- */
 
@@ -87,8 +91,9 @@ typedef struct sal_summarizer_info {
     const char *name;
     const char *kind;   /* "model", "endpoint", "lead", "random", "reference", "import", ... */
     const char *digest; /* SHA-256 of config; filled by the study when NULL */
-    const char *config; /* canonical JSON object (sorted keys) of everything that can change its texts */
-    const char *model;  /* model name or NULL */
+    const char
+        *config; /* canonical JSON object (sorted keys) of everything that can change its texts */
+    const char *model; /* model name or NULL */
     const char *template_name;
     const char *length_policy; /* "ask", "trim", "retry:R", or NULL */
     const char *family;        /* "llama", "qwen2", ... or NULL */
@@ -99,13 +104,15 @@ typedef struct sal_summarizer_info {
     double parameters; /* number of weights; NaN when unknown */
     bool has_seed;
     uint64_t seed;
-    bool nested; /* texts of different lengths are nested by construction (trim, extractive): reliability is marked so */
+    bool
+        nested; /* texts of different lengths are nested by construction (trim, extractive): reliability is marked so */
 } sal_summarizer_info;
 
 /** Store or find a summarizer by name.
  *  out    *key
  *  errs   SAL_EEXISTS when the name is there with another digest: the text says which field differs and names --as */
-int sal_study_put_summarizer(sal_study *study, const sal_summarizer_info *info, int64_t *key, sal_error *err) SAL_MUST_CHECK;
+int sal_study_put_summarizer(sal_study *study, const sal_summarizer_info *info, int64_t *key,
+                             sal_error *err) SAL_MUST_CHECK;
 
 typedef struct sal_summarizer_list {
     sal_summarizer_info *items;
@@ -113,12 +120,18 @@ typedef struct sal_summarizer_list {
 } sal_summarizer_list;
 
 /** All summarizers in order of name. */
-int sal_study_list_summarizers(sal_study *study, sal_summarizer_list **out, sal_error *err) SAL_MUST_CHECK;
+int sal_study_list_summarizers(sal_study *study, sal_summarizer_list **out,
+                               sal_error *err) SAL_MUST_CHECK;
 void sal_summarizer_list_free(sal_summarizer_list *list);
 
 /* ---- summaries ------------------------------------------------------------------------------------------------------------- */
 
-typedef enum sal_status { SAL_STATUS_OK, SAL_STATUS_TRUNCATED, SAL_STATUS_REFUSED, SAL_STATUS_FAILED } sal_status;
+typedef enum sal_status {
+    SAL_STATUS_OK,
+    SAL_STATUS_TRUNCATED,
+    SAL_STATUS_REFUSED,
+    SAL_STATUS_FAILED
+} sal_status;
 /** "ok", "truncated", "refused", "failed". */
 const char *sal_status_name(sal_status status);
 
@@ -130,8 +143,8 @@ typedef struct sal_summary {
     sal_status status;
     const char *text;
     size_t text_length;
-    int64_t words;         /* achieved, strict definition, after cleaning; counted by whoever stores it */
-    int64_t tokens;        /* generated; -1 = not applicable */
+    int64_t words;  /* achieved, strict definition, after cleaning; counted by whoever stores it */
+    int64_t tokens; /* generated; -1 = not applicable */
     int64_t prompt_tokens; /* -1 = not applicable */
     const char *error;     /* what went wrong (failed, refused, too long), or NULL */
 } sal_summary;
@@ -147,22 +160,23 @@ typedef struct sal_timing {
 /** Store the summaries of a unit in one transaction, replacing rows of the same (document, summarizer, length, replica).
  *  Importance computed from the replaced ones is thereby out of date (its inputs hash no longer fits).
  *  in     timing may be NULL */
-int sal_study_put_summaries(sal_study *study, const sal_summary *summaries, size_t count, const sal_timing *timing,
-                            sal_error *err) SAL_MUST_CHECK;
+int sal_study_put_summaries(sal_study *study, const sal_summary *summaries, size_t count,
+                            const sal_timing *timing, sal_error *err) SAL_MUST_CHECK;
 
 typedef struct sal_summary_list {
     sal_summary *items; /* sorted by length, then replica */
     size_t count;
 } sal_summary_list;
 
-int sal_study_get_summaries(sal_study *study, int64_t document, int64_t summarizer, sal_summary_list **out,
-                            sal_error *err) SAL_MUST_CHECK;
+int sal_study_get_summaries(sal_study *study, int64_t document, int64_t summarizer,
+                            sal_summary_list **out, sal_error *err) SAL_MUST_CHECK;
 void sal_summary_list_free(sal_summary_list *list);
 
 /** Documents of a corpus (NULL: all) for which not every (length, replica) of the lengths [count] x replicas is stored, whatever
  *  its status, among the first limit documents of each corpus. out *keys [*missing] freed with sal_free; *total = documents asked. */
-int sal_study_missing_summaries(sal_study *study, int64_t summarizer, const char *corpus, int64_t limit, const int *lengths,
-                                size_t count, int replicas, int64_t **keys, size_t *missing, size_t *total,
+int sal_study_missing_summaries(sal_study *study, int64_t summarizer, const char *corpus,
+                                int64_t limit, const int *lengths, size_t count, int replicas,
+                                int64_t **keys, size_t *missing, size_t *total,
                                 sal_error *err) SAL_MUST_CHECK;
 
 /* ---- importance ------------------------------------------------------------------------------------------------------------ */
@@ -177,8 +191,10 @@ typedef struct sal_importance_row {
 
 /** Store the importance of one (document, summarizer, protocol), replacing what was there, in one transaction.
  *  in     rows [count] sorted by word bytes; inputs = hash of the summaries it was computed from */
-int sal_study_put_importance(sal_study *study, int64_t document, int64_t summarizer, sal_protocol protocol, const char *inputs,
-                             int64_t of, const sal_importance_row *rows, size_t count, sal_error *err) SAL_MUST_CHECK;
+int sal_study_put_importance(sal_study *study, int64_t document, int64_t summarizer,
+                             sal_protocol protocol, const char *inputs, int64_t of,
+                             const sal_importance_row *rows, size_t count,
+                             sal_error *err) SAL_MUST_CHECK;
 
 typedef struct sal_importance_list {
     sal_importance_row *rows; /* sorted by word bytes */
@@ -188,8 +204,9 @@ typedef struct sal_importance_list {
 } sal_importance_list;
 
 /** out *out = NULL (and success) when it was not computed yet */
-int sal_study_get_importance(sal_study *study, int64_t document, int64_t summarizer, sal_protocol protocol,
-                             sal_importance_list **out, sal_error *err) SAL_MUST_CHECK;
+int sal_study_get_importance(sal_study *study, int64_t document, int64_t summarizer,
+                             sal_protocol protocol, sal_importance_list **out,
+                             sal_error *err) SAL_MUST_CHECK;
 void sal_importance_list_free(sal_importance_list *list);
 
 /* ---- scores: one number each, with interval; reliability, consistency, length audit, later agreement and probes -------------- */
@@ -209,8 +226,9 @@ typedef struct sal_score {
 } sal_score;
 
 /** Replace all scores of (corpus, summarizer, protocol) in one transaction. */
-int sal_study_put_scores(sal_study *study, const char *corpus, int64_t summarizer, sal_protocol protocol, const sal_score *scores,
-                         size_t count, sal_error *err) SAL_MUST_CHECK;
+int sal_study_put_scores(sal_study *study, const char *corpus, int64_t summarizer,
+                         sal_protocol protocol, const sal_score *scores, size_t count,
+                         sal_error *err) SAL_MUST_CHECK;
 
 typedef struct sal_score_list {
     sal_score *items; /* sorted by corpus, summarizer name, protocol, words, measure, length */
@@ -232,21 +250,24 @@ typedef struct sal_run {
     const char *machine; /* processor features, threads */
 } sal_run;
 
-int sal_study_begin_run(sal_study *study, const sal_run *run, int64_t *key, sal_error *err) SAL_MUST_CHECK;
+int sal_study_begin_run(sal_study *study, const sal_run *run, int64_t *key,
+                        sal_error *err) SAL_MUST_CHECK;
 /** in     status "done", "failed", "interrupted"; peak_bytes = peak resident memory */
-int sal_study_end_run(sal_study *study, int64_t key, const char *status, const sal_tally *tally, double wall_seconds,
-                      double cpu_seconds, int64_t peak_bytes, sal_error *err) SAL_MUST_CHECK;
+int sal_study_end_run(sal_study *study, int64_t key, const char *status, const sal_tally *tally,
+                      double wall_seconds, double cpu_seconds, int64_t peak_bytes,
+                      sal_error *err) SAL_MUST_CHECK;
 
 /** SHA-256 of a big file, remembered in the study by path, size and modification time so that a model is hashed once. */
-int sal_study_file_digest(sal_study *study, const char *path, char digest[65], sal_error *err) SAL_MUST_CHECK;
+int sal_study_file_digest(sal_study *study, const char *path, char digest[65],
+                          sal_error *err) SAL_MUST_CHECK;
 
 /* ---- checking -------------------------------------------------------------------------------------------------------------- */
 
 /** Check integrity (SQLite), foreign keys, text hashes, configuration digests, counts in range.
  *  in     found is called once per problem with one line of text; may be NULL
  *  out    *problems */
-int sal_study_verify(sal_study *study, void (*found)(void *context, const char *problem), void *context, int64_t *problems,
-                     sal_error *err) SAL_MUST_CHECK;
+int sal_study_verify(sal_study *study, void (*found)(void *context, const char *problem),
+                     void *context, int64_t *problems, sal_error *err) SAL_MUST_CHECK;
 
 /* ---- export ---------------------------------------------------------------------------------------------------------------- */
 
@@ -257,13 +278,14 @@ const char *const *sal_export_tables(void);
 
 /** Write a table as tidy rows in its documented order (docs/schema.md). corpus NULL: all. undefined = null (CSV: empty).
  *  errs SAL_EINVAL for an unknown table */
-int sal_export_table(sal_study *study, const char *table, const char *corpus, sal_format format, const sal_sink *sink,
-                     sal_error *err) SAL_MUST_CHECK;
+int sal_export_table(sal_study *study, const char *table, const char *corpus, sal_format format,
+                     const sal_sink *sink, sal_error *err) SAL_MUST_CHECK;
 
 /** Write the layout of the paper's published data below a folder: data/{model}/{dataset}/predictions.json, ... (DESIGN, export).
  *  Importance files are written for what `importance --protocol paper` has computed. */
-int sal_export_original(sal_study *study, const char *folder, const char *corpus, const sal_progress *progress,
-                        sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
+int sal_export_original(sal_study *study, const char *folder, const char *corpus,
+                        const sal_progress *progress, sal_tally *tally,
+                        sal_error *err) SAL_MUST_CHECK;
 
 #ifdef __cplusplus
 }

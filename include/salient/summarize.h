@@ -12,7 +12,7 @@ typedef struct sal_summarize_options {
     const char *with; /* a GGUF file, or "lead", "random", "reference", ... */
     const char *as;   /* name in the study; NULL: with (a model's file name without .gguf) */
     const char *corpus;
-    int64_t limit; /* documents of each corpus; < 0: all */
+    int64_t limit;      /* documents of each corpus; < 0: all */
     const int *lengths; /* [length_count], ascending, > 0 */
     size_t length_count;
     int replicas;
@@ -38,7 +38,8 @@ const char *const *sal_summarize_builtin(void);
 /** Make the summaries that the study lacks. The unit is the document: all its lengths are stored together.
  *  out    *tally added to: done, kept = documents; failed, refused, truncated = summaries
  *  errs   SAL_EEXISTS (another configuration under that name), SAL_EINVAL, SAL_ENOTFOUND, SAL_EMODEL, SAL_ECANCELLED, ... */
-int sal_summarize_run(sal_study *study, const sal_summarize_options *options, const sal_progress *progress, sal_tally *tally,
+int sal_summarize_run(sal_study *study, const sal_summarize_options *options,
+                      const sal_progress *progress, sal_tally *tally,
                       sal_error *err) SAL_MUST_CHECK;
 
 #ifdef __cplusplus

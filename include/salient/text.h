@@ -53,27 +53,29 @@ void sal_word_list_free(sal_word_list *list);
  *  in     bytes [length], valid UTF-8
  *  out    list, replaced
  *  errs   SAL_EFORMAT on invalid UTF-8, SAL_ENOMEM */
-int sal_text_words(const sal_text *text, sal_protocol protocol, const char *bytes, size_t length, sal_word_list *list,
-                   sal_error *err) SAL_MUST_CHECK;
+int sal_text_words(const sal_text *text, sal_protocol protocol, const char *bytes, size_t length,
+                   sal_word_list *list, sal_error *err) SAL_MUST_CHECK;
 
 /** Number of words of a text, in the strict definition (what length n counts).
  *  errs SAL_EFORMAT, SAL_ENOMEM */
-int sal_text_count_words(const sal_text *text, const char *bytes, size_t length, size_t *count, sal_error *err) SAL_MUST_CHECK;
+int sal_text_count_words(const sal_text *text, const char *bytes, size_t length, size_t *count,
+                         sal_error *err) SAL_MUST_CHECK;
 
 /** Byte offset of the end of the n-th word (strict definition), or length if there are fewer than n words.
  *  out    *end, and *count = min(n, words of the text) */
-int sal_text_cut(const sal_text *text, const char *bytes, size_t length, size_t n, size_t *end, size_t *count,
-                 sal_error *err) SAL_MUST_CHECK;
+int sal_text_cut(const sal_text *text, const char *bytes, size_t length, size_t n, size_t *end,
+                 size_t *count, sal_error *err) SAL_MUST_CHECK;
 
 /** Clean a summary (METHODS 2): the four leads once each, then strip white space, then `"`, then `'`. Not lower-cased.
  *  out    *span of what remains, inside bytes */
-int sal_text_clean(const sal_text *text, const char *bytes, size_t length, sal_span *span, sal_error *err) SAL_MUST_CHECK;
+int sal_text_clean(const sal_text *text, const char *bytes, size_t length, sal_span *span,
+                   sal_error *err) SAL_MUST_CHECK;
 
 /** Sentences by ICU's break iterator for a language ("en", "fr"; unknown: root rules); spans trimmed of white space, empty ones
  *  dropped. A newline that ends a turn of a dialogue ends a sentence too.
  *  out    *spans [*count], freed by the caller with sal_free */
-int sal_text_sentences(const char *bytes, size_t length, const char *language, sal_span **spans, size_t *count,
-                       sal_error *err) SAL_MUST_CHECK;
+int sal_text_sentences(const char *bytes, size_t length, const char *language, sal_span **spans,
+                       size_t *count, sal_error *err) SAL_MUST_CHECK;
 
 /** Stop words of one language, from the pinned lists built into the library. */
 typedef struct sal_stopwords sal_stopwords;

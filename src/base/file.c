@@ -1,0 +1,205 @@
+#include "salient/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/system.h"
+
+struct sal_file {
+    int descriptor;
+    char *path;
+};
+
+struct sal_output {
+    int descriptor;
+    char *path;
+    char *partial;
+    char *block; /* writes are gathered: callers write a field at a time */
+    size_t used;
+};
+
+enum { OUTPUT_BLOCK = 1 << 16, READ_BLOCK = 1 << 16 };
+
+static int fail_errno(sal_error *err, const char *path, const char *what) {
+    int code = errno == ENOENT ? SAL_ENOTFOUND : errno == ENOMEM ? SAL_ENOMEM : SAL_EIO;
+    return sal_fail(err, code, "%s: %s: %s", path, what, strerror(errno));
+}
+
+int sal_file_open(const char *path, sal_file **out, sal_error *err) {
+    int status = SAL_OK;
+    struct stat info;
+    sal_file *file = sal_calloc(1, sizeof *file);
+    if (file == NULL)
+        return sal_fail_memory(err, path);
+    file->descriptor = -1;
+    file->path = sal_copy_string(path);
+    if (file->path == NULL) {
+        status = sal_fail_memory(err, path);
+        goto done;
+    }
+    file->descriptor =
+        strcmp(path, "-") == 0 ? STDIN_FILENO : sal_system_open(path, O_RDONLY | O_CLOEXEC, 0);
+    if (file->descriptor < 0) {
+        status = fail_errno(err, path, "cannot be opened");
+        goto done;
+    }
+    if (fstat(file->descriptor, &info) == 0 && S_ISDIR(info.st_mode)) {
+        status = sal_fail(err, SAL_EIO, "%s: is a folder, not a file", path);
+        goto done;
+    }
+    *out = file;
+    file = NULL;
+done:
+    sal_file_close(file);
+    return status;
+}
+
+int sal_file_read(sal_file *file, char *bytes, size_t capacity, size_t *length, sal_error *err) {
+    ssize_t got;
+    do
+        got = sal_system_read(file->descriptor, bytes, capacity);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return fail_errno(err, file->path, "cannot be read");
+    *length = (size_t)got;
+    return SAL_OK;
+}
+
+void sal_file_close(sal_file *file) {
+    if (file == NULL)
+        return;
+    if (file->descriptor > STDIN_FILENO)
+        (void)sal_system_close(file->descriptor);
+    sal_free(file->path);
+    sal_free(file);
+}
+
+int sal_file_read_all(const char *path, size_t limit, sal_buffer *out, sal_error *err) {
+    sal_file *file = NULL;
+    char *block = sal_calloc(READ_BLOCK, 1);
+    int status = block == NULL ? sal_fail_memory(err, path) : sal_file_open(path, &file, err);
+    sal_buffer_clear(out);
+    while (status == SAL_OK) {
+        size_t length = 0;
+        status = sal_file_read(file, block, READ_BLOCK, &length, err);
+        if (status != SAL_OK || length == 0)
+            break;
+        if (out->length + length > limit)
+            status =
+                sal_fail(err, SAL_ELIMIT, "%s: is longer than the allowed %zu bytes", path, limit);
+        else
+            status = sal_buffer_add(out, block, length, err);
+    }
+    if (status == SAL_OK)
+        status = sal_buffer_add(out, "", 0, err);
+    sal_file_close(file);
+    sal_free(block);
+    return status;
+}
+
+/* Close, remove what was written so far, free. */
+void sal_output_discard(sal_output *output) {
+    if (output == NULL)
+        return;
+    if (output->descriptor >= 0) {
+        (void)sal_system_close(output->descriptor);
+        (void)sal_system_unlink(output->partial);
+    }
+    sal_free(output->path);
+    sal_free(output->partial);
+    sal_free(output->block);
+    sal_free(output);
+}
+
+int sal_output_open(const char *path, sal_output **out, sal_error *err) {
+    int status = SAL_OK;
+    sal_buffer partial = {0};
+    sal_output *output = sal_calloc(1, sizeof *output);
+    if (output == NULL)
+        return sal_fail_memory(err, path);
+    output->descriptor = -1;
+    status = sal_buffer_add_format(&partial, err, "%s.partial-%ld", path, (long)getpid());
+    if (status != SAL_OK)
+        goto done;
+    output->partial = partial.bytes;
+    partial = (sal_buffer){0};
+    output->path = sal_copy_string(path);
+    output->block = sal_calloc(OUTPUT_BLOCK, 1);
+    if (output->path == NULL || output->block == NULL) {
+        status = sal_fail_memory(err, path);
+        goto done;
+    }
+    output->descriptor =
+        sal_system_open(output->partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (output->descriptor < 0) {
+        status = fail_errno(err, path, "cannot be written");
+        goto done;
+    }
+    *out = output;
+    output = NULL;
+done:
+    sal_buffer_free(&partial);
+    sal_output_discard(output);
+    return status;
+}
+
+static int write_all(sal_output *output, const char *bytes, size_t length, sal_error *err) {
+    while (length > 0) {
+        ssize_t written = sal_system_write(output->descriptor, bytes, length);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return fail_errno(err, output->path, "cannot be written");
+        bytes += written;
+        length -= (size_t)written;
+    }
+    return SAL_OK;
+}
+
+static int flush(sal_output *output, sal_error *err) {
+    size_t used = output->used;
+    output->used = 0;
+    return write_all(output, output->block, used, err);
+}
+
+static int write_output(void *context, const char *bytes, size_t length, sal_error *err) {
+    sal_output *output = context;
+    if (length > OUTPUT_BLOCK - output->used) {
+        int status = flush(output, err);
+        if (status != SAL_OK)
+            return status;
+    }
+    if (length > OUTPUT_BLOCK)
+        return write_all(output, bytes, length, err);
+    memcpy(output->block + output->used, bytes, length);
+    output->used += length;
+    return SAL_OK;
+}
+
+sal_sink sal_output_sink(sal_output *output) {
+    return (sal_sink){write_output, output};
+}
+
+int sal_output_commit(sal_output *output, sal_error *err) {
+    int status = flush(output, err);
+    if (status == SAL_OK && sal_system_sync(output->descriptor) != 0 && errno != EINVAL &&
+        errno != ENOTSUP)
+        status = fail_errno(err, output->path, "cannot be written to disk");
+    if (status == SAL_OK) {
+        int closed = sal_system_close(output->descriptor);
+        output->descriptor = -1;
+        if (closed != 0)
+            status = fail_errno(err, output->path, "cannot be written to disk");
+        else if (sal_system_rename(output->partial, output->path) != 0)
+            status = fail_errno(err, output->path, "cannot be put in place");
+        if (status != SAL_OK)
+            (void)sal_system_unlink(output->partial);
+    }
+    sal_output_discard(output);
+    return status;
+}
