@@ -1,0 +1,162 @@
+/* Extractive baselines: what they share. A kind brings only its ranking of sentences. */
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unicode/uvernum.h>
+
+#include "summarize/configuration.h"
+#include "summarize/summarizer.h"
+
+typedef struct extractive {
+    sal_summarizer base;
+    const sal_text *text;
+    sal_sentence_rank rank;
+    void *context;
+    char *config;
+} extractive;
+
+/* Take sentences in rank order until n words are reached; the one that passes n is cut there.
+ * out    ends [count]: where the printed part of each sentence ends; 0 for one that is not taken */
+static int choose_ends(const sal_text *text, const char *document, const sal_span *sentences,
+                       size_t count, const size_t *order, size_t n, size_t *ends, sal_error *err) {
+    size_t taken = 0;
+    for (size_t i = 0; i < count && taken < n; i++) {
+        const sal_span *sentence = &sentences[order[i]];
+        size_t end = 0;
+        size_t words = 0;
+        int status = sal_text_cut(text, document + sentence->start, sentence->end - sentence->start,
+                                  n - taken, &end, &words, err);
+        if (status != SAL_OK)
+            return status;
+        /* A sentence that just fits keeps its full stop. */
+        bool whole = taken + words < n;
+        if (!whole) {
+            size_t all = 0;
+            status = sal_text_count_words(text, document + sentence->start,
+                                          sentence->end - sentence->start, &all, err);
+            if (status != SAL_OK)
+                return status;
+            whole = all == words;
+        }
+        ends[order[i]] = whole ? sentence->end : sentence->start + end;
+        taken += words;
+    }
+    return SAL_OK;
+}
+
+int sal_extract(const sal_text *text, const char *document, const sal_span *sentences, size_t count,
+                const size_t *order, size_t n, sal_buffer *out, sal_error *err) {
+    size_t *ends = sal_calloc(count, sizeof *ends);
+    if (ends == NULL)
+        return sal_fail_memory(err, "sentences");
+    int status = choose_ends(text, document, sentences, count, order, n, ends, err);
+    bool first = true;
+    for (size_t i = 0; status == SAL_OK && i < count; i++) {
+        if (ends[i] == 0)
+            continue;
+        if (!first)
+            status = sal_buffer_add(out, " ", 1, err);
+        if (status == SAL_OK)
+            status = sal_buffer_add(out, document + sentences[i].start,
+                                    ends[i] - sentences[i].start, err);
+        first = false;
+    }
+    if (status == SAL_OK)
+        status = sal_buffer_add(out, "", 0, err);
+    sal_free(ends);
+    return status;
+}
+
+static int make_draft(extractive *self, const sal_document *document, const sal_span *sentences,
+                      size_t count, const size_t *order, int length, sal_summary_draft *draft,
+                      sal_error *err) {
+    sal_buffer text = {0};
+    int status = sal_extract(self->text, document->text, sentences, count, order, (size_t)length,
+                             &text, err);
+    if (status != SAL_OK) {
+        sal_buffer_free(&text);
+        return status;
+    }
+    draft->status = text.length > 0 ? SAL_STATUS_OK : SAL_STATUS_REFUSED;
+    draft->text = text.bytes;
+    draft->text_length = text.length;
+    if (text.length == 0) {
+        draft->error = sal_copy_string("the document has no sentence");
+        if (draft->error == NULL)
+            return sal_fail_memory(err, "a summary");
+    }
+    return SAL_OK;
+}
+
+static int summarize(sal_summarizer *base, const sal_document *document,
+                     const sal_summary_job *jobs, size_t count, sal_summary_draft *drafts,
+                     sal_timing *timing, const sal_progress *progress, sal_error *err) {
+    (void)timing;
+    (void)progress;
+    extractive *self = (extractive *)base;
+    sal_span *sentences = NULL;
+    size_t sentence_count = 0;
+    size_t *order = NULL;
+    int status = sal_text_sentences(document->text, document->text_length, document->language,
+                                    &sentences, &sentence_count, err);
+    if (status != SAL_OK)
+        goto done;
+    order = sal_calloc(sentence_count, sizeof *order);
+    if (order == NULL) {
+        status = sal_fail_memory(err, "sentences");
+        goto done;
+    }
+    for (size_t i = 0; i < sentence_count; i++)
+        order[i] = i;
+    status =
+        self->rank(self->context, document, jobs[0].replica, sentences, sentence_count, order, err);
+    for (size_t i = 0; status == SAL_OK && i < count; i++)
+        status = make_draft(self, document, sentences, sentence_count, order, jobs[i].length,
+                            &drafts[i], err);
+done:
+    sal_free(sentences);
+    sal_free(order);
+    return status;
+}
+
+static void close_extractive(sal_summarizer *base) {
+    extractive *self = (extractive *)base;
+    sal_free(self->context);
+    free(self->config); /* jansson's */
+    sal_free(self);
+}
+
+int sal_summarizer_open_extractive(const sal_summarizer_setting *setting, const char *kind,
+                                   const uint64_t *seed, sal_sentence_rank rank, void *context,
+                                   sal_summarizer **out, sal_error *err) {
+    extractive *self = sal_calloc(1, sizeof *self);
+    if (self == NULL) {
+        sal_free(context);
+        return sal_fail_memory(err, kind);
+    }
+    self->text = setting->text;
+    self->rank = rank;
+    self->context = context;
+    self->base.has_lengths = true;
+    self->base.summarize = summarize;
+    self->base.close = close_extractive;
+
+    json_t *config = sal_configuration_start(kind, setting->options, true);
+    bool complete =
+        config != NULL &&
+        json_object_set_new(config, "sentences", json_string("ICU " U_ICU_VERSION)) == 0 &&
+        (seed == NULL || json_object_set_new(config, "seed", sal_configuration_seed(*seed)) == 0);
+    self->config = complete ? sal_configuration_text(config) : NULL;
+    json_decref(config);
+    if (self->config == NULL) {
+        close_extractive(&self->base);
+        return sal_fail_memory(err, kind);
+    }
+    self->base.info = sal_configuration_info(kind, self->config);
+    self->base.info.nested = true;
+    self->base.info.has_seed = seed != NULL;
+    self->base.info.seed = seed != NULL ? *seed : 0;
+    *out = &self->base;
+    return SAL_OK;
+}

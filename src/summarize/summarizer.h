@@ -1,0 +1,110 @@
+/** A summarizer maps (document, lengths) to texts. Each kind is one file that fills this interface; run.c drives them all alike.
+ *
+ *  To add a kind: write <kind>.c with an open function, and give it a row in the table of registry.c.
+ */
+#ifndef SALIENT_SUMMARIZE_SUMMARIZER_H
+#define SALIENT_SUMMARIZE_SUMMARIZER_H
+
+#include "salient/summarize.h"
+
+/** One text that is wanted. */
+typedef struct sal_summary_job {
+    int length; /* words; 0 when the summarizer has no lengths */
+    int replica;
+} sal_summary_job;
+
+/** One text as made; text and error are owned by whoever holds the draft. */
+typedef struct sal_summary_draft {
+    sal_status status;
+    char *text; /* valid UTF-8 */
+    size_t text_length;
+    int64_t tokens;        /* -1: not applicable */
+    int64_t prompt_tokens; /* -1: not applicable */
+    char *error;           /* why it is not ok, or NULL */
+} sal_summary_draft;
+
+void sal_summary_draft_free(sal_summary_draft *draft);
+
+typedef struct sal_summarizer sal_summarizer;
+
+struct sal_summarizer {
+    /** What goes into the study; strings owned by the summarizer. */
+    sal_summarizer_info info;
+    /** False: one text per document, whatever the lengths (the reference). */
+    bool has_lengths;
+    /** Make the drafts [count] of a document's jobs [count]; all jobs have the same replica.
+     *  What goes wrong with one text is a draft of status failed or refused; an error return ends the run. */
+    int (*summarize)(sal_summarizer *self, const sal_document *document,
+                     const sal_summary_job *jobs, size_t count, sal_summary_draft *drafts,
+                     sal_timing *timing, const sal_progress *progress, sal_error *err);
+    void (*close)(sal_summarizer *self);
+};
+
+/** Everything an open function may need. */
+typedef struct sal_summarizer_setting {
+    const sal_summarize_options *options;
+    const sal_text *text;
+    sal_study *study; /* for file digests that it remembers */
+    const sal_progress *progress;
+} sal_summarizer_setting;
+
+/** Open the summarizer that options->with names.
+ *  errs   SAL_EINVAL (unknown: suggests what there is), those of the kind */
+int sal_summarizer_open(const sal_summarizer_setting *setting, sal_summarizer **out,
+                        sal_error *err) SAL_MUST_CHECK;
+void sal_summarizer_close(sal_summarizer *summarizer);
+
+/* The kinds. */
+int sal_summarizer_open_lead(const sal_summarizer_setting *setting, sal_summarizer **out,
+                             sal_error *err) SAL_MUST_CHECK;
+int sal_summarizer_open_random(const sal_summarizer_setting *setting, sal_summarizer **out,
+                               sal_error *err) SAL_MUST_CHECK;
+int sal_summarizer_open_reference(const sal_summarizer_setting *setting, sal_summarizer **out,
+                                  sal_error *err) SAL_MUST_CHECK;
+int sal_summarizer_open_local(const sal_summarizer_setting *setting, sal_summarizer **out,
+                              sal_error *err) SAL_MUST_CHECK;
+
+/* ---- what the kinds share ----------------------------------------------------------------------- */
+
+/** Ranks the sentences of a document: order [count] filled with sentence indices, the best first. */
+typedef int (*sal_sentence_rank)(void *context, const sal_document *document, int replica,
+                                 const sal_span *sentences, size_t count, size_t *order,
+                                 sal_error *err);
+
+/** An extractive summarizer from a ranking of sentences: takes them in rank order until n words are reached, cuts at n, prints them
+ *  in document order with one space between (METHODS 1).
+ *  in     kind: static name; seed: NULL when the ranking draws nothing; context given to rank, freed with sal_free on close */
+int sal_summarizer_open_extractive(const sal_summarizer_setting *setting, const char *kind,
+                                   const uint64_t *seed, sal_sentence_rank rank, void *context,
+                                   sal_summarizer **out, sal_error *err) SAL_MUST_CHECK;
+
+/** The extraction itself: sentences in rank order until n words, cut at n, in document order.
+ *  in     order: a permutation of 0..count-1
+ *  out    appended to *out */
+int sal_extract(const sal_text *text, const char *document, const sal_span *sentences, size_t count,
+                const size_t *order, size_t n, sal_buffer *out, sal_error *err) SAL_MUST_CHECK;
+
+/** Parse a length policy: "ask", "trim" or "retry:R" with R in 1..100.
+ *  out    *trim, *retries (0 for the first two)
+ *  errs   SAL_EINVAL */
+int sal_length_policy_parse(const char *policy, bool *trim, int *retries,
+                            sal_error *err) SAL_MUST_CHECK;
+
+/** True when achieved words lie within ±10 % of those asked for. */
+bool sal_length_within(int64_t achieved, int asked);
+
+/** A prompt template: built-in ("paper-first", "text-first") or a file. */
+typedef struct sal_template sal_template;
+
+/** errs SAL_ENOTFOUND (names the built-in ones too), SAL_EFORMAT (a file without {text} or {n}, or not UTF-8), SAL_EIO */
+int sal_template_open(const char *name, sal_template **out, sal_error *err) SAL_MUST_CHECK;
+void sal_template_close(sal_template *prompt_template);
+/** SHA-256 of all its texts; part of the configuration. */
+const char *sal_template_digest(const sal_template *prompt_template);
+/** System and user message for a document and a length. The document's braces are left alone.
+ *  out    system (empty when there is none) and user, replaced
+ *  errs   SAL_EUNSUPPORTED: a built-in template has no text for the document's language */
+int sal_template_render(const sal_template *prompt_template, const sal_document *document, int n,
+                        sal_buffer *system, sal_buffer *user, sal_error *err) SAL_MUST_CHECK;
+
+#endif
