@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "salient/file.h"
 #include "salient/model.h"
@@ -59,12 +60,31 @@ static int cut_at(const local *self, const char *text, size_t length, int n, sal
     return SAL_OK;
 }
 
+/* True while a text may still grow into one of the openings that cleaning removes ("Here is the 10-word summary: "): its words
+ * must not be counted yet. */
+static bool may_be_opening(const char *text, size_t length) {
+    static const char *const openings[] = {"here is the ", "summary (", "("};
+    enum { LONGEST_OPENING = 40 };
+    if (length >= LONGEST_OPENING || memchr(text, ':', length) != NULL)
+        return false;
+    if (length > 0 && text[0] >= '0' && text[0] <= '9')
+        return memchr(text, ' ', length) == NULL;
+    for (size_t i = 0; i < sizeof openings / sizeof openings[0]; i++) {
+        size_t common = strlen(openings[i]) < length ? strlen(openings[i]) : length;
+        if (strncasecmp(text, openings[i], common) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* trim: a sequence ends once a token begins after the end of the n-th word. */
 static bool stop_after_words(void *context, size_t request, const char *text, size_t length) {
     const local *self = context;
     sal_span kept = {0};
     bool complete = false;
     int n = self->jobs[self->pending[request]].length;
+    if (may_be_opening(text, length))
+        return false;
     return cut_at(self, text, length, n, &kept, &complete, NULL) == SAL_OK && complete;
 }
 
@@ -152,7 +172,6 @@ static int take_result(const local *self, const sal_generate_result *result,
         status = cut_at(self, result->text, result->length, n, &kept, &complete, err);
     if (status != SAL_OK)
         return status;
-    sal_summary_draft_free(draft);
     draft->text_length = kept.end - kept.start;
     draft->text = sal_copy_bytes(result->text + kept.start, draft->text_length);
     draft->tokens = (int64_t)result->token_count;
