@@ -1,0 +1,207 @@
+/* The tables of a study, and how older ones are brought forward. docs/schema.md explains every column.
+ *
+ * The list of migrations is the schema: number n turns version n into n+1, version 0 being an empty
+ * database. A released entry is never edited; a change is a new entry. */
+#include <string.h>
+
+#include "study/study_internal.h"
+
+static const char *const schema_1[] = {
+    "CREATE TABLE documents ("
+    " document INTEGER PRIMARY KEY,"
+    " corpus TEXT NOT NULL CHECK (corpus <> ''),"
+    " id TEXT NOT NULL CHECK (id <> ''),"
+    " language TEXT NOT NULL,"
+    " kind TEXT NOT NULL,"
+    " text TEXT NOT NULL,"
+    " reference TEXT,"
+    " hash TEXT NOT NULL CHECK (length(hash) = 64),"
+    " UNIQUE (corpus, id))",
+    "CREATE INDEX documents_in_order ON documents (corpus, document)",
+
+    "CREATE TABLE summarizers ("
+    " summarizer INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE CHECK (name <> ''),"
+    " digest TEXT NOT NULL CHECK (length(digest) = 64),"
+    " kind TEXT NOT NULL,"
+    " model TEXT,"
+    " template TEXT,"
+    " temperature REAL,"
+    " top_p REAL,"
+    " top_k REAL,"
+    " repeat_penalty REAL,"
+    " seed INTEGER,"
+    " length_policy TEXT,"
+    " family TEXT,"
+    " parameters REAL,"
+    " nested INTEGER NOT NULL CHECK (nested IN (0, 1)),"
+    " config TEXT NOT NULL)",
+
+    "CREATE TABLE summaries ("
+    " summary INTEGER PRIMARY KEY,"
+    " document INTEGER NOT NULL REFERENCES documents (document),"
+    " summarizer INTEGER NOT NULL REFERENCES summarizers (summarizer),"
+    " length INTEGER NOT NULL CHECK (length >= 0),"
+    " replica INTEGER NOT NULL CHECK (replica >= 0),"
+    " status TEXT NOT NULL CHECK (status IN ('ok', 'truncated', 'refused', 'failed')),"
+    " words INTEGER NOT NULL CHECK (words >= 0),"
+    " tokens INTEGER CHECK (tokens >= 0),"
+    " prompt_tokens INTEGER CHECK (prompt_tokens >= 0),"
+    " text TEXT NOT NULL,"
+    " error TEXT,"
+    " UNIQUE (document, summarizer, length, replica))",
+
+    "CREATE TABLE timings ("
+    " document INTEGER NOT NULL REFERENCES documents (document),"
+    " summarizer INTEGER NOT NULL REFERENCES summarizers (summarizer),"
+    " prefill_seconds REAL,"
+    " decode_seconds REAL,"
+    " other_seconds REAL,"
+    " tokens INTEGER,"
+    " PRIMARY KEY (document, summarizer)) WITHOUT ROWID",
+
+    "CREATE TABLE importance_units ("
+    " unit INTEGER PRIMARY KEY,"
+    " document INTEGER NOT NULL REFERENCES documents (document),"
+    " summarizer INTEGER NOT NULL REFERENCES summarizers (summarizer),"
+    " protocol TEXT NOT NULL CHECK (protocol IN ('strict', 'paper')),"
+    " summaries INTEGER NOT NULL CHECK (summaries >= 0),"
+    " inputs TEXT NOT NULL,"
+    " UNIQUE (document, summarizer, protocol))",
+
+    "CREATE TABLE importance ("
+    " unit INTEGER NOT NULL REFERENCES importance_units (unit) ON DELETE CASCADE,"
+    " word TEXT NOT NULL,"
+    " count INTEGER NOT NULL CHECK (count >= 0),"
+    " content_word INTEGER CHECK (content_word IN (0, 1)),"
+    " in_document INTEGER NOT NULL CHECK (in_document IN (0, 1)),"
+    " PRIMARY KEY (unit, word)) WITHOUT ROWID",
+
+    "CREATE TABLE scores ("
+    " corpus TEXT NOT NULL,"
+    " summarizer INTEGER NOT NULL REFERENCES summarizers (summarizer),"
+    " protocol TEXT NOT NULL CHECK (protocol IN ('strict', 'paper')),"
+    " words TEXT NOT NULL CHECK (words IN ('', 'all', 'content')),"
+    " measure TEXT NOT NULL,"
+    " length INTEGER NOT NULL CHECK (length >= 0),"
+    " value REAL,"
+    " low REAL,"
+    " high REAL,"
+    " documents INTEGER NOT NULL CHECK (documents >= 0),"
+    " undefined INTEGER NOT NULL CHECK (undefined >= 0),"
+    " PRIMARY KEY (corpus, summarizer, protocol, words, measure, length)) WITHOUT ROWID",
+
+    "CREATE TABLE runs ("
+    " run INTEGER PRIMARY KEY,"
+    " command TEXT NOT NULL,"
+    " command_line TEXT NOT NULL,"
+    " options TEXT NOT NULL,"
+    " hashes TEXT,"
+    " version TEXT NOT NULL,"
+    " machine TEXT,"
+    " started TEXT NOT NULL,"
+    " status TEXT NOT NULL CHECK (status IN ('running', 'done', 'failed', 'interrupted', "
+    "'killed')),"
+    " done INTEGER,"
+    " kept INTEGER,"
+    " failed INTEGER,"
+    " refused INTEGER,"
+    " truncated INTEGER,"
+    " wall_seconds REAL,"
+    " cpu_seconds REAL,"
+    " peak_bytes INTEGER)",
+
+    "CREATE TABLE files ("
+    " path TEXT PRIMARY KEY,"
+    " size INTEGER NOT NULL,"
+    " modified INTEGER NOT NULL,"
+    " digest TEXT NOT NULL CHECK (length(digest) = 64)) WITHOUT ROWID",
+
+    "CREATE VIEW tidy_summaries AS"
+    " SELECT d.corpus AS corpus, d.id AS document, z.name AS summarizer,"
+    "  nullif(s.length, 0) AS length, s.replica AS replica, s.status AS status, s.words AS words,"
+    "  s.tokens AS tokens, s.prompt_tokens AS prompt_tokens, s.text AS text, s.error AS error"
+    " FROM summaries s JOIN documents d USING (document) JOIN summarizers z USING (summarizer)",
+
+    "CREATE VIEW tidy_importance AS"
+    " SELECT d.corpus AS corpus, d.id AS document, z.name AS summarizer, u.protocol AS protocol,"
+    "  i.word AS word, i.count AS count, u.summaries AS \"of\","
+    "  CAST(i.count AS REAL) / nullif(u.summaries, 0) AS importance,"
+    "  i.content_word AS content_word, i.in_document AS in_document"
+    " FROM importance i JOIN importance_units u USING (unit) JOIN documents d USING (document)"
+    " JOIN summarizers z USING (summarizer)",
+
+    "CREATE VIEW tidy_scores AS"
+    " SELECT s.corpus AS corpus, z.name AS summarizer, s.protocol AS protocol, s.words AS words,"
+    "  s.measure AS measure, nullif(s.length, 0) AS length, s.value AS value, s.low AS low,"
+    "  s.high AS high, s.documents AS documents, s.undefined AS undefined"
+    " FROM scores s JOIN summarizers z USING (summarizer)",
+    NULL,
+};
+
+static const char *const *const migrations[STUDY_SCHEMA_VERSION] = {schema_1};
+
+/* One transaction for each version: a writer killed between two leaves a study of the older one. */
+static int bring_forward(sal_study *study, int64_t version, sal_error *err) {
+    for (; version < STUDY_SCHEMA_VERSION; version++) {
+        sal_buffer mark = {0};
+        int rc = sal_buffer_add_format(&mark, err,
+                                       "PRAGMA user_version = %d; PRAGMA application_id = %d;",
+                                       (int)version + 1, STUDY_APPLICATION_ID);
+        if (rc == SAL_OK) {
+            rc = study_begin_write(study, err);
+        }
+        if (rc != SAL_OK) {
+            sal_buffer_free(&mark);
+            return rc;
+        }
+        for (const char *const *sql = migrations[version]; rc == SAL_OK && *sql != NULL; sql++) {
+            rc = study_execute(study, *sql, err);
+        }
+        if (rc == SAL_OK) {
+            rc = study_execute(study, mark.bytes, err);
+        }
+        rc = study_finish_write(study, rc, err);
+        sal_buffer_free(&mark);
+        if (rc != SAL_OK) {
+            return rc;
+        }
+    }
+    return SAL_OK;
+}
+
+int study_schema_prepare(sal_study *study, sal_error *err) {
+    int64_t version = 0, application = 0, objects = 0;
+    int rc = study_scalar(study, "PRAGMA user_version", &version, err);
+    if (rc == SAL_OK) {
+        rc = study_scalar(study, "PRAGMA application_id", &application, err);
+    }
+    if (rc == SAL_OK) {
+        rc = study_scalar(study, "SELECT count(*) FROM sqlite_master", &objects, err);
+    }
+    if (rc != SAL_OK) {
+        return rc;
+    }
+    bool empty = version == 0 && application == 0 && objects == 0;
+    if (empty && study->mode == SAL_STUDY_CREATE) {
+        return bring_forward(study, 0, err);
+    }
+    if (application != STUDY_APPLICATION_ID || version < 1) {
+        return sal_fail(err, SAL_EFORMAT, "%s: is %s, not a study of salient%s",
+                        study->database_path, empty ? "an empty database" : "another database",
+                        empty ? "; remove it and import again" : "");
+    }
+    if (version > STUDY_SCHEMA_VERSION) {
+        return sal_fail(err, SAL_EFORMAT,
+                        "%s: has tables of version %lld, and this salient knows versions up to %d; "
+                        "use the newer salient that wrote it",
+                        study->path, (long long)version, STUDY_SCHEMA_VERSION);
+    }
+    if (version < STUDY_SCHEMA_VERSION && study->mode == SAL_STUDY_READ) {
+        return sal_fail(err, SAL_EFORMAT,
+                        "%s: has tables of version %lld, older than %d; any command that writes "
+                        "(salient importance) brings them forward",
+                        study->path, (long long)version, STUDY_SCHEMA_VERSION);
+    }
+    return bring_forward(study, version, err);
+}
