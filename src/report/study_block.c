@@ -1,0 +1,184 @@
+/* The data of everything but the documents: what the study holds and what was computed over it. */
+#include <string.h>
+
+#include "report/report_internal.h"
+#include "salient/version.h"
+
+static void put_names(sal_block *block, const char *key, char *const *names, size_t count) {
+    sal_block_key(block, key);
+    sal_block_open(block, '[');
+    for (size_t i = 0; i < count; i++) {
+        sal_block_string(block, names[i]);
+    }
+    sal_block_close(block, ']');
+}
+
+static void put_corpora(sal_block *block, const sal_report *report) {
+    sal_block_key(block, "corpora");
+    sal_block_open(block, '[');
+    for (size_t i = 0; i < report->corpus_count; i++) {
+        const sal_report_corpus *corpus = &report->corpora[i];
+
+        sal_block_open(block, '{');
+        sal_block_key(block, "name");
+        sal_block_string(block, corpus->name);
+        sal_block_key(block, "documents");
+        sal_block_integer(block, (int64_t)corpus->documents);
+        sal_block_key(block, "shown");
+        sal_block_integer(block, (int64_t)corpus->shown);
+        put_names(block, "languages", corpus->languages, corpus->language_count);
+        put_names(block, "kinds", corpus->kinds, corpus->kind_count);
+        sal_block_close(block, '}');
+    }
+    sal_block_close(block, ']');
+}
+
+static void put_summarizer(sal_block *block, const sal_summarizer_info *info) {
+    const struct {
+        const char *key;
+        const char *value;
+    } strings[] = {
+        {"name", info->name},
+        {"kind", info->kind},
+        {"digest", info->digest},
+        {"model", info->model},
+        {"family", info->family},
+        {"template", info->template_name},
+        {"length_policy", info->length_policy},
+    };
+    const struct {
+        const char *key;
+        double value;
+    } numbers[] = {
+        {"parameters", info->parameters},
+        {"temperature", info->temperature},
+        {"top_p", info->top_p},
+        {"top_k", info->top_k},
+        {"repeat_penalty", info->repeat_penalty},
+    };
+
+    sal_block_open(block, '{');
+    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
+        sal_block_key(block, strings[i].key);
+        sal_block_string(block, strings[i].value);
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        sal_block_key(block, numbers[i].key);
+        sal_block_number(block, numbers[i].value);
+    }
+    sal_block_key(block, "seed");
+    if (info->has_seed && info->seed <= (uint64_t)1 << 53) {
+        sal_block_integer(block, (int64_t)info->seed);
+    } else {
+        sal_block_null(block);
+    }
+    sal_block_key(block, "nested");
+    sal_block_boolean(block, info->nested);
+    sal_block_close(block, '}');
+}
+
+static void put_summarizers(sal_block *block, const sal_report *report) {
+    sal_block_key(block, "summarizers");
+    sal_block_open(block, '[');
+    for (size_t i = 0; i < report->summarizers->count; i++) {
+        put_summarizer(block, &report->summarizers->items[i]);
+    }
+    sal_block_close(block, ']');
+}
+
+/* Place of a summarizer in the list, or -1. */
+static int64_t place_of(const sal_report *report, int64_t key) {
+    for (size_t i = 0; i < report->summarizers->count; i++) {
+        if (report->summarizers->items[i].key == key) {
+            return (int64_t)i;
+        }
+    }
+    return -1;
+}
+
+static bool is_shown(const sal_report *report, const sal_score *score) {
+    for (size_t i = 0; i < report->corpus_count; i++) {
+        if (strcmp(report->corpora[i].name, score->corpus) == 0) {
+            return place_of(report, score->summarizer) >= 0;
+        }
+    }
+    return false;
+}
+
+static void put_score(sal_block *block, const sal_report *report, const sal_score *score) {
+    sal_block_open(block, '{');
+    sal_block_key(block, "corpus");
+    sal_block_string(block, score->corpus);
+    sal_block_key(block, "summarizer");
+    sal_block_integer(block, place_of(report, score->summarizer));
+    sal_block_key(block, "protocol");
+    sal_block_string(block, sal_protocol_name(score->protocol));
+    sal_block_key(block, "words");
+    sal_block_string(block, score->words);
+    sal_block_key(block, "measure");
+    sal_block_string(block, score->measure);
+    sal_block_key(block, "length");
+    sal_block_integer(block, score->length);
+    sal_block_key(block, "value");
+    sal_block_number(block, score->value);
+    sal_block_key(block, "low");
+    sal_block_number(block, score->low);
+    sal_block_key(block, "high");
+    sal_block_number(block, score->high);
+    sal_block_key(block, "documents");
+    sal_block_integer(block, score->documents);
+    sal_block_key(block, "undefined");
+    sal_block_integer(block, score->undefined);
+    sal_block_close(block, '}');
+}
+
+static void put_scores(sal_block *block, const sal_report *report) {
+    sal_block_key(block, "scores");
+    sal_block_open(block, '[');
+    for (size_t i = 0; i < report->scores->count && block->code == SAL_OK; i++) {
+        if (is_shown(report, &report->scores->items[i])) {
+            put_score(block, report, &report->scores->items[i]);
+        }
+    }
+    sal_block_close(block, ']');
+}
+
+/* The run log as `salient export --table runs` writes it. */
+static void put_runs(sal_block *block, const sal_report *report) {
+    sal_buffer json = {0};
+    const sal_sink sink = sal_buffer_sink(&json);
+
+    sal_block_key(block, "runs");
+    if (block->code == SAL_OK) {
+        block->code =
+            sal_export_table(report->study, "runs", NULL, SAL_FORMAT_JSON, &sink, block->err);
+    }
+    if (block->code == SAL_OK) {
+        sal_block_json(block, json.bytes, json.length);
+    }
+    sal_buffer_free(&json);
+}
+
+int sal_report_study_block(const sal_report *report, const sal_sink *sink, sal_error *err) {
+    sal_buffer buffer = {0};
+    const sal_sink to_buffer = sal_buffer_sink(&buffer);
+    sal_block block = {.sink = &to_buffer, .err = err};
+    int code = SAL_OK;
+
+    sal_block_open(&block, '{');
+    sal_block_key(&block, "title");
+    sal_block_string(&block, report->title);
+    sal_block_key(&block, "version");
+    sal_block_string(&block, SAL_VERSION);
+    put_corpora(&block, report);
+    put_summarizers(&block, report);
+    put_scores(&block, report);
+    put_runs(&block, report);
+    sal_block_close(&block, '}');
+    code = block.code;
+    if (code == SAL_OK) {
+        code = sal_sink_write(sink, buffer.bytes, buffer.length, err);
+    }
+    sal_buffer_free(&buffer);
+    return code;
+}
