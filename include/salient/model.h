@@ -153,7 +153,11 @@ int sal_engine_generate(sal_engine *engine, const sal_generate_request *requests
                         sal_generate_result *results, sal_engine_timing *timing,
                         const sal_progress *progress, sal_error *err) SAL_MUST_CHECK;
 
-/** Bytes of the engine: KV cache and compute buffers as libllama reports them. */
+/** Make room for sequences of so many tokens (prompt and output) now, to know what they need before the first document.
+ *  errs   SAL_ELIMIT past the context, SAL_EMODEL */
+int sal_engine_reserve(sal_engine *engine, int tokens, sal_error *err) SAL_MUST_CHECK;
+
+/** Bytes of the engine: KV cache, outputs and compute buffers as libllama reports them; 0 before the first generate or reserve. */
 uint64_t sal_engine_bytes(const sal_engine *engine);
 
 /* ---- conversion ------------------------------------------------------------------------------------------------------------ */

@@ -1,0 +1,71 @@
+/** The generation engine: what its files share. engine_context.c owns the libllama context and its layout, engine_prefill.c computes the
+ *  prompts, engine.c decodes and samples. */
+#ifndef SALIENT_LLM_ENGINE_INTERNAL_H
+#define SALIENT_LLM_ENGINE_INTERNAL_H
+
+#include "llm_internal.h"
+#include "sampling.h"
+
+enum {
+    SAL_ENGINE_BATCH = 2048,     /* tokens handed to libllama at once */
+    SAL_ENGINE_MICRO_BATCH = 512 /* tokens computed at once */
+};
+
+/** One request while it is being generated. */
+typedef struct sal_sequence {
+    size_t request; /* index of its request and result */
+    const sal_generate_request *asked;
+    llama_seq_id id;
+    int position; /* tokens of it that are in the cache */
+    int32_t next; /* sampled, not yet decoded */
+    bool active;  /* more tokens are wanted */
+    bool ended;
+    bool stopped;
+    sal_random random;
+    sal_history history;
+    sal_utf8_stream text;
+    int32_t *tokens; /* generated, without the end token */
+    size_t count;
+    size_t capacity;
+} sal_sequence;
+
+struct sal_engine {
+    sal_model *model;
+    sal_engine_options options;
+    int context_limit; /* tokens of one sequence at most */
+    struct llama_context *llama;
+    int context_tokens; /* of one sequence in the present context; 0: there is none yet */
+    uint64_t context_bytes;
+    struct llama_batch batch;
+    sal_sequence *
+        *owners; /* [SAL_ENGINE_BATCH] whose logits an entry of the batch asks for, or NULL */
+    sal_sampler sampler;
+    sal_buffer piece;
+    const sal_progress *progress; /* of the call in progress */
+    sal_engine_timing timing;
+};
+
+/* ---- engine_context.c ------------------------------------------------------------------------------ */
+
+/** Make sure that the context holds sequences of `tokens` tokens each, and that its memory is empty. Grows, never shrinks.
+ *  errs   SAL_EMODEL, SAL_ENOMEM */
+int sal_engine_prepare(sal_engine *engine, int tokens, sal_error *err) SAL_MUST_CHECK;
+void sal_engine_drop_context(sal_engine *engine);
+
+/* ---- engine_prefill.c ------------------------------------------------------------------------------- */
+
+/** Put one token of a sequence into the batch. owner: the sequence to sample for once the batch is computed, or NULL. */
+void sal_engine_add(sal_engine *engine, int32_t token, int position, llama_seq_id id,
+                    sal_sequence *owner);
+
+/** Compute the prompts of all sequences: what they share once, the rest each; the first token of each is sampled.
+ *  in     sequences [count], ids 0 .. count-1 in this order */
+int sal_engine_prefill(sal_engine *engine, sal_sequence *sequences, size_t count,
+                       sal_error *err) SAL_MUST_CHECK;
+
+/* ---- engine.c ------------------------------------------------------------------------------------------ */
+
+/** Run the batch, sample for its owners, and empty it. seconds: where the time of the computation is added. */
+int sal_engine_run(sal_engine *engine, double *seconds, sal_error *err) SAL_MUST_CHECK;
+
+#endif
