@@ -1,0 +1,309 @@
+/* Export: tables as tidy rows, one observation each.
+ *
+ * A table is a query that gives the rows in their documented order and a list of its columns. The order
+ * never depends on when a row was stored; rows come from a cursor over an index, and what SQLite still
+ * sorts is one document's rows at a time, so memory stays bounded. */
+#include <string.h>
+
+#include "io/json_writer.h"
+#include "study/study_internal.h"
+
+/* How a column's value is written. */
+typedef enum column_type {
+    TEXT,
+    NUMBER,
+    DIGITS, /* text that is a number: seeds beyond SQLite's integers */
+    BOOLEAN
+} column_type;
+
+typedef struct export_column {
+    const char *name;
+    column_type type;
+} export_column;
+
+enum { COLUMNS_AT_MOST = 20 };
+
+typedef struct export_table {
+    const char *name;
+    bool by_corpus; /* ?1 is the corpus, null for all */
+    const char *sql;
+    export_column columns[COLUMNS_AT_MOST]; /* ends with a NULL name */
+} export_table;
+
+/* CROSS JOIN fixes the order of the loops: documents outermost, in order of the index. */
+static const export_table tables[] = {
+    {"documents",
+     true,
+     "SELECT corpus, id, language, kind, text, reference, hash FROM documents d"
+     " WHERE ?1 IS NULL OR d.corpus = ?1 ORDER BY d.corpus, d.document",
+     {{"corpus", TEXT},
+      {"document", TEXT},
+      {"language", TEXT},
+      {"kind", TEXT},
+      {"text", TEXT},
+      {"reference", TEXT},
+      {"hash", TEXT}}},
+    {"summarizers",
+     false,
+     "SELECT name, digest, kind, model, template, temperature, top_p, top_k, repeat_penalty,"
+     " ltrim(seed, 'u'), length_policy, family, parameters, nested, config FROM summarizers"
+     " ORDER BY name",
+     {{"name", TEXT},
+      {"digest", TEXT},
+      {"kind", TEXT},
+      {"model", TEXT},
+      {"template", TEXT},
+      {"temperature", NUMBER},
+      {"top_p", NUMBER},
+      {"top_k", NUMBER},
+      {"repeat_penalty", NUMBER},
+      {"seed", DIGITS},
+      {"length_policy", TEXT},
+      {"family", TEXT},
+      {"parameters", NUMBER},
+      {"nested", BOOLEAN},
+      {"config", TEXT}}},
+    {"summaries",
+     true,
+     "SELECT d.corpus, d.id, z.name, nullif(s.length, 0), s.replica, s.status, s.words, s.tokens,"
+     " s.prompt_tokens, s.text, s.error"
+     " FROM documents d CROSS JOIN summaries s ON s.document = d.document"
+     " CROSS JOIN summarizers z ON z.summarizer = s.summarizer"
+     " WHERE ?1 IS NULL OR d.corpus = ?1"
+     " ORDER BY d.corpus, d.document, z.name, s.length = 0, s.length, s.replica",
+     {{"corpus", TEXT},
+      {"document", TEXT},
+      {"summarizer", TEXT},
+      {"length", NUMBER},
+      {"replica", NUMBER},
+      {"status", TEXT},
+      {"words", NUMBER},
+      {"tokens", NUMBER},
+      {"prompt_tokens", NUMBER},
+      {"text", TEXT},
+      {"error", TEXT}}},
+    {"importance",
+     true,
+     "SELECT d.corpus, d.id, z.name, u.protocol, i.word, i.count, u.summaries,"
+     " CAST(i.count AS REAL) / nullif(u.summaries, 0), i.content_word, i.in_document"
+     " FROM documents d CROSS JOIN importance_units u ON u.document = d.document"
+     " CROSS JOIN summarizers z ON z.summarizer = u.summarizer"
+     " CROSS JOIN importance i ON i.unit = u.unit"
+     " WHERE ?1 IS NULL OR d.corpus = ?1"
+     " ORDER BY d.corpus, d.document, z.name, u.protocol = 'paper', i.word",
+     {{"corpus", TEXT},
+      {"document", TEXT},
+      {"summarizer", TEXT},
+      {"protocol", TEXT},
+      {"word", TEXT},
+      {"count", NUMBER},
+      {"of", NUMBER},
+      {"importance", NUMBER},
+      {"content_word", BOOLEAN},
+      {"in_document", BOOLEAN}}},
+    {"scores",
+     true,
+     "SELECT s.corpus, z.name, s.protocol, s.words, s.measure, nullif(s.length, 0), s.value, s.low,"
+     " s.high, s.documents, s.undefined FROM scores s JOIN summarizers z USING (summarizer)"
+     " WHERE ?1 IS NULL OR s.corpus = ?1"
+     " ORDER BY s.corpus, z.name, s.protocol = 'paper', s.words, s.measure, s.length",
+     {{"corpus", TEXT},
+      {"summarizer", TEXT},
+      {"protocol", TEXT},
+      {"words", TEXT},
+      {"measure", TEXT},
+      {"length", NUMBER},
+      {"value", NUMBER},
+      {"low", NUMBER},
+      {"high", NUMBER},
+      {"documents", NUMBER},
+      {"undefined", NUMBER}}},
+    {"timings",
+     true,
+     "SELECT d.corpus, d.id, z.name, t.prefill_seconds, t.decode_seconds, t.other_seconds, t.tokens"
+     " FROM documents d CROSS JOIN timings t ON t.document = d.document"
+     " CROSS JOIN summarizers z ON z.summarizer = t.summarizer"
+     " WHERE ?1 IS NULL OR d.corpus = ?1 ORDER BY d.corpus, d.document, z.name",
+     {{"corpus", TEXT},
+      {"document", TEXT},
+      {"summarizer", TEXT},
+      {"prefill_seconds", NUMBER},
+      {"decode_seconds", NUMBER},
+      {"other_seconds", NUMBER},
+      {"tokens", NUMBER}}},
+    {"runs",
+     false,
+     "SELECT run, command, command_line, options, hashes, version, machine, started, status, done,"
+     " kept, failed, refused, truncated, wall_seconds, cpu_seconds, peak_bytes FROM runs"
+     " ORDER BY run",
+     {{"run", NUMBER},
+      {"command", TEXT},
+      {"command_line", TEXT},
+      {"options", TEXT},
+      {"hashes", TEXT},
+      {"version", TEXT},
+      {"machine", TEXT},
+      {"started", TEXT},
+      {"status", TEXT},
+      {"done", NUMBER},
+      {"kept", NUMBER},
+      {"failed", NUMBER},
+      {"refused", NUMBER},
+      {"truncated", NUMBER},
+      {"wall_seconds", NUMBER},
+      {"cpu_seconds", NUMBER},
+      {"peak_bytes", NUMBER}}},
+};
+enum { TABLE_COUNT = sizeof tables / sizeof tables[0] };
+
+static const char *const table_names[] = {"documents", "summarizers", "summaries", "importance",
+                                          "scores",    "timings",     "runs",      NULL};
+_Static_assert(sizeof table_names / sizeof table_names[0] == TABLE_COUNT + 1,
+               "every exportable table has its name in the list");
+
+const char *const *sal_export_tables(void) {
+    return table_names;
+}
+
+/* ---- values ------------------------------------------------------------------------------- */
+
+static int write_text(const sal_sink *sink, sal_format format, study_query *query, int column,
+                      sal_error *err) {
+    const char *text = (const char *)sqlite3_column_text(query->statement, column);
+    size_t length = (size_t)sqlite3_column_bytes(query->statement, column);
+    if (text == NULL) {
+        return sal_fail_memory(err, "a text of the study");
+    }
+    return format == SAL_FORMAT_CSV ? sal_csv_field(sink, text, length, err)
+                                    : sal_json_string(sink, text, length, err);
+}
+
+static int write_value(const sal_sink *sink, sal_format format, study_query *query, int column,
+                       column_type type, sal_error *err) {
+    int stored = sqlite3_column_type(query->statement, column);
+    if (stored == SQLITE_NULL) {
+        return format == SAL_FORMAT_CSV ? SAL_OK : sal_sink_string(sink, "null", err);
+    }
+    switch (type) {
+    case TEXT:
+        return write_text(sink, format, query, column, err);
+    case BOOLEAN:
+        return sal_sink_string(
+            sink, sqlite3_column_int(query->statement, column) ? "true" : "false", err);
+    case DIGITS:
+        return sal_sink_string(sink, (const char *)sqlite3_column_text(query->statement, column),
+                               err);
+    case NUMBER:
+        break;
+    }
+    return stored == SQLITE_INTEGER
+               ? sal_json_integer(sink, sqlite3_column_int64(query->statement, column), err)
+               : sal_json_double(sink, sqlite3_column_double(query->statement, column), err);
+}
+
+/* ---- rows --------------------------------------------------------------------------------- */
+
+static int write_csv_head(const sal_sink *sink, const export_column *columns, sal_error *err) {
+    int rc = SAL_OK;
+    for (int i = 0; rc == SAL_OK && columns[i].name != NULL; i++) {
+        rc = sal_sink_format(sink, err, "%s%s", i > 0 ? "," : "", columns[i].name);
+    }
+    return rc == SAL_OK ? sal_sink_string(sink, "\n", err) : rc;
+}
+
+static int write_csv_row(const sal_sink *sink, const export_column *columns, study_query *query,
+                         sal_error *err) {
+    int rc = SAL_OK;
+    for (int i = 0; rc == SAL_OK && columns[i].name != NULL; i++) {
+        if (i > 0) {
+            rc = sal_sink_string(sink, ",", err);
+        }
+        if (rc == SAL_OK) {
+            rc = write_value(sink, SAL_FORMAT_CSV, query, i, columns[i].type, err);
+        }
+    }
+    return rc == SAL_OK ? sal_sink_string(sink, "\n", err) : rc;
+}
+
+static int write_json_row(const sal_sink *sink, sal_format format, const export_column *columns,
+                          study_query *query, bool first, sal_error *err) {
+    int rc = SAL_OK;
+    if (format == SAL_FORMAT_JSON) {
+        rc = sal_sink_string(sink, first ? "\n" : ",\n", err);
+    }
+    for (int i = 0; rc == SAL_OK && columns[i].name != NULL; i++) {
+        rc = sal_sink_string(sink, i > 0 ? "," : "{", err);
+        if (rc == SAL_OK) {
+            rc = sal_json_key(sink, columns[i].name, err);
+        }
+        if (rc == SAL_OK) {
+            rc = write_value(sink, format, query, i, columns[i].type, err);
+        }
+    }
+    return rc == SAL_OK ? sal_sink_string(sink, format == SAL_FORMAT_JSONL ? "}\n" : "}", err) : rc;
+}
+
+static int write_rows(study_query *query, const export_table *table, sal_format format,
+                      const sal_sink *sink, sal_error *err) {
+    bool row = false, first = true;
+    int rc = SAL_OK;
+    if (format == SAL_FORMAT_CSV) {
+        rc = write_csv_head(sink, table->columns, err);
+    } else if (format == SAL_FORMAT_JSON) {
+        rc = sal_sink_string(sink, "[", err);
+    }
+    while (rc == SAL_OK) {
+        rc = study_query_next(query, &row, err);
+        if (rc != SAL_OK || !row) {
+            break;
+        }
+        rc = format == SAL_FORMAT_CSV
+                 ? write_csv_row(sink, table->columns, query, err)
+                 : write_json_row(sink, format, table->columns, query, first, err);
+        first = false;
+    }
+    if (rc == SAL_OK && format == SAL_FORMAT_JSON) {
+        rc = sal_sink_string(sink, first ? "]\n" : "\n]\n", err);
+    }
+    return rc;
+}
+
+static int fail_unknown(const char *name, sal_error *err) {
+    sal_buffer names = {0};
+    int rc = SAL_OK;
+    for (int i = 0; rc == SAL_OK && i < TABLE_COUNT; i++) {
+        rc = sal_buffer_add_format(&names, err, "%s%s", i > 0 ? ", " : "", tables[i].name);
+    }
+    if (rc == SAL_OK) {
+        rc =
+            sal_fail(err, SAL_EINVAL, "there is no table '%.80s'; there are %s", name, names.bytes);
+    }
+    sal_buffer_free(&names);
+    return rc;
+}
+
+int sal_export_table(sal_study *study, const char *table, const char *corpus, sal_format format,
+                     const sal_sink *sink, sal_error *err) {
+    const export_table *found = NULL;
+    study_query query = {0};
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        if (strcmp(tables[i].name, table) == 0) {
+            found = &tables[i];
+        }
+    }
+    if (found == NULL) {
+        return fail_unknown(table, err);
+    }
+    int rc = study_check_corpus(study, corpus, err);
+    if (rc == SAL_OK) {
+        rc = study_query_open(study, found->sql, &query, err);
+    }
+    if (rc == SAL_OK) {
+        if (found->by_corpus) {
+            study_bind_text(&query, corpus);
+        }
+        rc = write_rows(&query, found, format, sink, err);
+    }
+    study_query_close(&query);
+    return rc;
+}
