@@ -143,20 +143,42 @@ static void put_scores(sal_block *block, const sal_report *report) {
     sal_block_close(block, ']');
 }
 
-/* The run log as `salient export --table runs` writes it. */
+/* Writing a report may be in the run log too, but must not change the next report. A quote inside a string is escaped, so these
+ * bytes can only be the field. */
+static bool is_report_run(const char *line, size_t length) {
+    static const char field[] = "\"command\":\"report\"";
+
+    for (size_t i = 0; i + sizeof field - 1 <= length; i++) {
+        if (memcmp(line + i, field, sizeof field - 1) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The run log as `salient export --table runs` writes it, a run per line. */
 static void put_runs(sal_block *block, const sal_report *report) {
-    sal_buffer json = {0};
-    const sal_sink sink = sal_buffer_sink(&json);
+    sal_buffer lines = {0};
+    const sal_sink sink = sal_buffer_sink(&lines);
 
     sal_block_key(block, "runs");
+    sal_block_open(block, '[');
     if (block->code == SAL_OK) {
         block->code =
-            sal_export_table(report->study, "runs", NULL, SAL_FORMAT_JSON, &sink, block->err);
+            sal_export_table(report->study, "runs", NULL, SAL_FORMAT_JSONL, &sink, block->err);
     }
-    if (block->code == SAL_OK) {
-        sal_block_json(block, json.bytes, json.length);
+    for (size_t start = 0; start < lines.length;) {
+        const char *line = lines.bytes + start;
+        const char *end = memchr(line, '\n', lines.length - start);
+        const size_t length = end == NULL ? lines.length - start : (size_t)(end - line);
+
+        if (length > 0 && !is_report_run(line, length)) {
+            sal_block_json(block, line, length);
+        }
+        start += length + 1;
     }
-    sal_buffer_free(&json);
+    sal_block_close(block, ']');
+    sal_buffer_free(&lines);
 }
 
 int sal_report_study_block(const sal_report *report, const sal_sink *sink, sal_error *err) {
