@@ -1,0 +1,247 @@
+/* salient summarize: the summaries that a study lacks, by one summarizer after another. */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "json.h"
+#include "salient/file.h"
+#include "salient/summarize.h"
+#include "session.h"
+#include "suggest.h"
+
+struct summarize_options {
+    struct common_options common;
+    struct text_list with;
+    const char *as;
+    struct length_list lengths;
+    int64_t replicas;
+    const char *template_name;
+    const char *chat_template;
+    const char *length_policy;
+    double temperature, top_p, top_k, repeat_penalty;
+    uint64_t seed;
+    int64_t max_tokens;
+    int64_t limit;
+};
+
+#define AT(field) offsetof(struct summarize_options, field)
+#define SUMMARIES "Summaries"
+#define SAMPLING "Sampling (local models)"
+static const struct option_row rows[] = {
+    {"with", 0, OPTION_LIST, AT(with), NULL, 0, 0, "W", NULL, SUMMARIES,
+     "summarizer: a GGUF file, lead, random or reference; may be repeated"},
+    {"as", 0, OPTION_TEXT, AT(as), NULL, 0, 0, "NAME", NULL, SUMMARIES,
+     "name in the study (default: W as typed; a model's file name without .gguf)"},
+    {"lengths", 0, OPTION_LENGTHS, AT(lengths), "10:100:10", 0, 0, "WORDS", NULL, SUMMARIES,
+     "lengths asked for, in words: FIRST:LAST:STEP or a list with commas"},
+    {"replicas", 0, OPTION_COUNT, AT(replicas), "1", 1, 1000, "N", NULL, SUMMARIES,
+     "summaries of each length"},
+    {"template", 0, OPTION_TEXT, AT(template_name), "paper-first", 0, 0, "T", NULL, SUMMARIES,
+     "instruction to the model: paper-first, text-first (the document before the instruction) or a "
+     "file with {n} and {text}"},
+    {"chat-template", 0, OPTION_TEXT, AT(chat_template), NULL, 0, 0, "FILE", NULL, SUMMARIES,
+     "plain text with {system} {user} {assistant} in place of the model's chat template"},
+    {"length-policy", 0, OPTION_TEXT, AT(length_policy), "ask", 0, 0, "POLICY", NULL, SUMMARIES,
+     "ask (only ask), trim (stop after the last word) or retry:R (again up to R times until within "
+     "10 %)"},
+    {"limit", 0, OPTION_COUNT, AT(limit), NULL, 1, 1e15, "N", NULL, "What to work on",
+     "documents of each corpus at most (default: all)"},
+    {"temp", 0, OPTION_NUMBER, AT(temperature), NULL, 0, 100, "X", NULL, SAMPLING,
+     "temperature; 0: always the likeliest token (default: the model's preset)"},
+    {"top-p", 0, OPTION_NUMBER, AT(top_p), NULL, 0, 1, "X", NULL, SAMPLING,
+     "share of probability kept (default: preset)"},
+    {"top-k", 0, OPTION_NUMBER, AT(top_k), NULL, 0, 1e6, "N", NULL, SAMPLING,
+     "tokens kept; 0: all (default: preset)"},
+    {"repeat-penalty", 0, OPTION_NUMBER, AT(repeat_penalty), NULL, 0.01, 100, "X", NULL, SAMPLING,
+     "penalty on repetition; 1: none (default: preset)"},
+    {"seed", 0, OPTION_SEED, AT(seed), "1", 0, 0, "N", NULL, SAMPLING,
+     "seed of the study; each summary's own derives from it"},
+    {"max-tokens", 0, OPTION_COUNT, AT(max_tokens), "500", 1, 100000, "N", NULL, SAMPLING,
+     "tokens of one summary at most"},
+    {0}};
+
+/* A word without dot and slash can only be a built-in summarizer: a mistyped one is told so before any file is looked for. */
+static int check_summarizer(struct session *session, const char *with) {
+    const char *const *names = sal_summarize_builtin();
+    struct suggestion suggestion;
+    suggest_start(&suggestion, with);
+    for (size_t i = 0; names[i] != NULL; i++) {
+        if (strcmp(names[i], with) == 0) {
+            return 0;
+        }
+        suggest_offer(&suggestion, names[i]);
+    }
+    if (strpbrk(with, "./") != NULL) {
+        return 0;
+    }
+    if (suggestion.nearest != NULL) {
+        return session_usage(session, "a model is given as a path: --with ./model.gguf",
+                             "--with: there is no summarizer '%s'; did you mean %s?", with,
+                             suggestion.nearest);
+    }
+    return session_usage(session, "--with takes a GGUF file, lead, random or reference",
+                         "--with: there is no summarizer '%s'", with);
+}
+
+static int check_options(struct session *session, const struct summarize_options *options) {
+    if (options->with.count == 0) {
+        return session_usage(session, "example: --with lead, or --with model.gguf",
+                             "--with is needed: which summarizer?");
+    }
+    if (options->as != NULL && options->with.count > 1) {
+        return session_usage(session, "name them in one command each",
+                             "--as names one summarizer, but there are %zu --with",
+                             options->with.count);
+    }
+    int wrong = 0;
+    for (size_t i = 0; wrong == 0 && i < options->with.count; i++) {
+        wrong = check_summarizer(session, options->with.items[i]);
+    }
+    return wrong;
+}
+
+/* ---- hashes for the run log ------------------------------------------------------------------------------------------------ */
+
+static int add_hash(sal_buffer *out, const char *name, const char *digest, sal_error *err) {
+    int status = sal_buffer_add_string(out, out->length > 1 ? "," : "", err);
+    if (status == 0) {
+        status = json_add_string(out, name, err);
+    }
+    return status != 0 ? status : sal_buffer_add_format(out, err, ":\"%s\"", digest);
+}
+
+static bool is_builtin(const char *with) {
+    const char *const *names = sal_summarize_builtin();
+    for (size_t i = 0; names[i] != NULL; i++) {
+        if (strcmp(names[i], with) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int add_file_hash(sal_buffer *out, const char *path, sal_error *err) {
+    char digest[65];
+    const int status = sal_sha256_file(path, digest, err);
+    return status != 0 ? status : add_hash(out, path, digest, err);
+}
+
+/* Models and template files with their SHA-256, as a JSON object. */
+static int collect_hashes(struct session *session, sal_study *study,
+                          const struct summarize_options *options, sal_buffer *out) {
+    sal_error *err = &session->error;
+    int status = sal_buffer_add_string(out, "{", err);
+    for (size_t i = 0; status == 0 && i < options->with.count; i++) {
+        char digest[65];
+        if (is_builtin(options->with.items[i])) {
+            continue;
+        }
+        status = sal_study_file_digest(study, options->with.items[i], digest, err);
+        if (status == 0) {
+            status = add_hash(out, options->with.items[i], digest, err);
+        }
+    }
+    const char *name = options->template_name;
+    if (status == 0 && strcmp(name, "paper-first") != 0 && strcmp(name, "text-first") != 0) {
+        status = add_file_hash(out, name, err);
+    }
+    if (status == 0 && options->chat_template != NULL) {
+        status = add_file_hash(out, options->chat_template, err);
+    }
+    return status != 0 ? status : sal_buffer_add_string(out, "}", err);
+}
+
+/* ---- the work -------------------------------------------------------------------------------------------------------------- */
+
+static sal_summarize_options request_of(const struct summarize_options *options) {
+    sal_summarize_options request = sal_summarize_defaults();
+    request.as = options->as;
+    request.corpus = options->common.corpus;
+    request.limit = options->limit;
+    request.lengths = options->lengths.items;
+    request.length_count = options->lengths.count;
+    request.replicas = (int)options->replicas;
+    request.template_name = options->template_name;
+    request.chat_template = options->chat_template;
+    request.length_policy = options->length_policy;
+    request.temperature = options->temperature;
+    request.top_p = options->top_p;
+    request.top_k = options->top_k;
+    request.repeat_penalty = options->repeat_penalty;
+    request.seed = options->seed;
+    request.max_tokens = (int)options->max_tokens;
+    request.threads = (int)options->common.threads;
+    request.gpu_layers = (int)options->common.gpu_layers;
+    return request;
+}
+
+static int summarize_all(struct session *session, sal_study *study,
+                         const struct summarize_options *options, sal_tally *tally) {
+    sal_summarize_options request = request_of(options);
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < options->with.count; i++) {
+        sal_tally own = {0};
+        struct stage stage;
+        stage_start(&stage);
+        request.with = options->with.items[i];
+        status = sal_summarize_run(study, &request, &session->progress, &own, &session->error);
+        if (status == 0) {
+            stage_end(session, &stage, request.as == NULL ? request.with : request.as, "documents",
+                      &own);
+        }
+        tally_add(tally, &own);
+    }
+    return status;
+}
+
+static int run(struct session *session, void *config) {
+    const struct summarize_options *options = config;
+    sal_study *study = NULL;
+    sal_buffer hashes = {0};
+    sal_tally tally = {0};
+    int64_t key = 0;
+    const int wrong = check_options(session, options);
+    if (wrong != 0) {
+        return wrong;
+    }
+    int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
+    if (status == 0) {
+        status = collect_hashes(session, study, options, &hashes);
+    }
+    if (status == 0) {
+        status = session_begin_run(session, study, config, hashes.bytes, &key);
+    }
+    if (status == 0) {
+        status = summarize_all(session, study, options, &tally);
+        status = session_end_run(session, study, key, &tally, status);
+    }
+    status = session_close(session, study, status);
+    sal_buffer_free(&hashes);
+    return session_exit(session, status, &tally);
+}
+
+static const char *const arguments[] = {"STUDY", NULL};
+static const char *const examples[] = {
+    "salient summarize mystudy --with lead --with random --with reference",
+    "salient summarize mystudy --with deps/models/SmolLM2-135M-Instruct.Q4_1.gguf "
+    "--length-policy trim --template text-first",
+    "salient summarize mystudy --with lead --lengths 10,20,50 --limit 100 --as lead-short", NULL};
+static const struct option_row *const options[] = {rows, options_corpus, options_threads,
+                                                   options_gpu, NULL};
+
+const struct command command_summarize = {
+    "summarize",
+    "Study",
+    "summaries of every document in several lengths",
+    arguments,
+    "Makes one summary per document and length with each summarizer: a local model in a GGUF file; "
+    "lead (the opening words); random "
+    "(sentences drawn at random); reference (the human summary that came with the document).\n\n"
+    "Only what the study lacks is made: an interrupted run goes on where it stopped. A summarizer "
+    "is its name and its whole "
+    "configuration; another configuration under a name that exists is refused (give it a name of "
+    "its own with --as).",
+    examples,
+    options,
+    sizeof(struct summarize_options),
+    run};

@@ -1,0 +1,31 @@
+/** The commands there are. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "options.h"
+
+extern const struct command command_import;
+extern const struct command command_summarize;
+extern const struct command command_importance;
+extern const struct command command_export;
+extern const struct command command_report;
+extern const struct command command_verify;
+extern const struct command command_model_info;
+extern const struct command command_model_convert;
+extern const struct command command_doctor;
+extern const struct command command_help;
+extern const struct command command_completion;
+
+/** All of them in the order of help, NULL-terminated. */
+extern const struct command *const commands[];
+
+/** The command that the words [count] name.
+ *  out    *used: words of the name
+ *  return NULL with *usage filled when there is none; also when only the first of two words is there */
+const struct command *commands_find(int count, char *const *words, int *used,
+                                    struct usage_error *usage);
+
+/** True when word is the first of a command's two words ("model"). */
+bool commands_is_family(const char *word);
+
+#endif

@@ -1,0 +1,118 @@
+/* salient: finds the command, runs it, and makes sure that what it wrote arrived. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "help.h"
+#include "salient/model.h"
+#include "salient/version.h"
+#include "session.h"
+#include "suggest.h"
+
+#define RED "31"
+
+/* A usage error before there is a session: two lines on standard error. */
+static int complain(const char *name, const struct usage_error *usage) {
+    struct terminal terminal;
+    terminal_open(&terminal, COLOR_AUTO);
+    terminal_say(&terminal, RED, name, usage->what);
+    terminal_say(&terminal, NULL, "hint", usage->hint);
+    return EXIT_USAGE;
+}
+
+static int print_version(void) {
+    sal_buffer system = {0};
+    sal_error error = {0};
+    if (sal_model_system(&system, &error) != 0) {
+        (void)fprintf(stderr, "salient: %s\n", error.text);
+        sal_buffer_free(&system);
+        return EXIT_FAILED;
+    }
+    (void)printf("salient %s (%s)\n", SAL_VERSION, system.bytes == NULL ? "" : system.bytes);
+    sal_buffer_free(&system);
+    return EXIT_DONE;
+}
+
+static int run_command(const struct command *command, int used, int argc, char **argv) {
+    struct parsed parsed;
+    struct usage_error usage = {"", ""};
+    char name[64];
+    int result = EXIT_DONE;
+    const int status = options_parse(command, argc - used, argv + used, &parsed, &usage);
+    (void)snprintf(name, sizeof name, "salient %s", command->name);
+    if (status == SAL_EINVAL) {
+        result = complain(name, &usage);
+    } else if (status != 0) {
+        (void)fprintf(stderr, "%s: out of memory\n", name);
+        result = EXIT_FAILED;
+    } else if (((const struct common_options *)parsed.config)->help) {
+        help_print_command(command);
+    } else {
+        struct session session;
+        session_open(&session, command, argc, argv, &parsed);
+        result = command->run(&session, parsed.config);
+    }
+    options_free(command, &parsed);
+    return result;
+}
+
+/* An option in place of a command. */
+static int run_option(const char *word) {
+    struct usage_error usage;
+    struct suggestion suggestion;
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        help_print_program();
+        return EXIT_DONE;
+    }
+    if (strcmp(word, "--version") == 0) {
+        return print_version();
+    }
+    suggest_start(&suggestion, word);
+    suggest_offer(&suggestion, "--help");
+    suggest_offer(&suggestion, "--version");
+    if (suggestion.nearest != NULL) {
+        (void)usage_fail(&usage, "usage: salient COMMAND [arguments] [options]",
+                         "there is no option %s; did you mean %s?", word, suggestion.nearest);
+    } else {
+        (void)usage_fail(&usage, "usage: salient COMMAND [arguments] [options]",
+                         "a command is needed before %s", word);
+    }
+    return complain("salient", &usage);
+}
+
+static int dispatch(int argc, char **argv) {
+    struct usage_error usage;
+    int used = 0;
+    if (argc < 2) {
+        (void)usage_fail(&usage, "`salient --help` lists the commands", "a command is needed");
+        return complain("salient", &usage);
+    }
+    if (argv[1][0] == '-') {
+        return run_option(argv[1]);
+    }
+    const struct command *command = commands_find(argc - 1, argv + 1, &used, &usage);
+    if (command != NULL) {
+        return run_command(command, used + 1, argc, argv);
+    }
+    const bool help = argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0);
+    if (help && commands_is_family(argv[1])) {
+        help_print_family(argv[1]);
+        return EXIT_DONE;
+    }
+    return complain("salient", &usage);
+}
+
+int main(int argc, char **argv) {
+    interrupts_install();
+    int result = dispatch(argc, argv);
+    /* A full disk shows when the last bytes are written. A closed standard output is none of our business if nothing went there. */
+    const bool failed = ferror(stdout) != 0 || fflush(stdout) != 0;
+    const int reason = errno;
+    if (failed || (fclose(stdout) != 0 && errno != EBADF)) {
+        (void)fprintf(stderr, "salient: standard output could not be written: %s\n",
+                      strerror(failed ? reason : errno));
+        result = EXIT_FAILED;
+    }
+    return result;
+}
