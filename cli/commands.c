@@ -55,7 +55,7 @@ static const struct command *fail_unknown(const char *word, struct usage_error *
 static const struct command *fail_family(const char *word, const char *second,
                                          struct usage_error *usage) {
     struct suggestion suggestion;
-    char hint[60];
+    char hint[80];
     suggest_start(&suggestion, second == NULL ? "" : second);
     for (const struct command *const *command = commands; *command != NULL; command++) {
         if (begins_with_word((*command)->name, word)) {
