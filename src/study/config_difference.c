@@ -1,6 +1,7 @@
 #include "study/config_difference.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,21 +13,26 @@ typedef struct difference {
     int shown;
 } difference;
 
-static int parse_object(const char *config, json_t **out, sal_error *err) {
+/* as_real: integers beyond 63 bits (seeds) are only readable as reals. */
+static json_t *parse_object(const char *config, bool as_real) {
     json_error_t where;
-    *out = json_loads(config ? config : "", JSON_REJECT_DUPLICATES, &where);
-    if (*out == NULL || !json_is_object(*out)) {
-        json_decref(*out);
-        *out = NULL;
-        return sal_fail(err, SAL_EFORMAT, "a summarizer's configuration is no JSON object: %.200s",
-                        config ? config : "");
+    size_t flags = JSON_REJECT_DUPLICATES | (as_real ? JSON_DECODE_INT_AS_REAL : 0);
+    json_t *object = json_loads(config ? config : "", flags, &where);
+    if (!json_is_object(object)) {
+        json_decref(object);
+        object = NULL;
     }
-    return SAL_OK;
+    return object;
+}
+
+static int fail_no_object(const char *config, sal_error *err) {
+    return sal_fail(err, SAL_EFORMAT, "a summarizer's configuration is no JSON object: %.200s",
+                    config ? config : "");
 }
 
 int study_check_config(const char *config, sal_error *err) {
-    json_t *object = NULL;
-    int rc = parse_object(config, &object, err);
+    json_t *object = parse_object(config, true);
+    int rc = object == NULL ? fail_no_object(config, err) : SAL_OK;
     json_decref(object);
     return rc;
 }
@@ -36,7 +42,8 @@ static int add_value(difference *found, const json_t *value) {
     if (value == NULL) {
         return sal_buffer_add_string(found->text, "not set", found->err);
     }
-    char *dump = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+    char *dump = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS |
+                                       JSON_REAL_PRECISION(16));
     if (dump == NULL) {
         return sal_fail_memory(found->err, "a configuration");
     }
@@ -125,21 +132,27 @@ static int compare_objects(difference *found, const char *prefix, json_t *stored
 
 int study_config_difference(const char *stored, const char *wanted, sal_buffer *text,
                             sal_error *err) {
-    json_t *was = NULL, *is = NULL;
     difference found = {.text = text, .err = err};
-    int rc = parse_object(stored, &was, err);
-    if (rc == SAL_OK) {
-        rc = parse_object(wanted, &is, err);
+    json_t *was = parse_object(stored, false), *is = parse_object(wanted, false);
+    int rc = SAL_OK;
+    if (was == NULL || is == NULL) {
+        json_decref(was);
+        json_decref(is);
+        was = parse_object(stored, true);
+        is = parse_object(wanted, true);
     }
-    if (rc == SAL_OK) {
-        rc = compare_objects(&found, "", was, is, 0);
+    if (was == NULL || is == NULL) {
+        rc = fail_no_object(was == NULL ? stored : wanted, err);
+        goto done;
     }
+    rc = compare_objects(&found, "", was, is, 0);
     if (rc == SAL_OK && found.shown > SHOWN_AT_MOST) {
         rc = sal_buffer_add_format(text, err, "; and %d more", found.shown - SHOWN_AT_MOST);
     }
     if (rc == SAL_OK && found.shown == 0) {
         rc = sal_buffer_add_string(text, "only the way the configuration is written", err);
     }
+done:
     json_decref(was);
     json_decref(is);
     return rc;

@@ -50,7 +50,7 @@ void sal_study_rollback(sal_study *study) {
     if (!rolled_back_already(study)) {
         const char *sql = study->depth == 1 ? "ROLLBACK" : "ROLLBACK TO nested; RELEASE nested";
         /* Cannot fail in a way that keeps the rows: the journal is undone at the next open. */
-        (void)study_execute(study, sql, NULL);
+        sqlite3_exec(study->database, sql, NULL, NULL, NULL);
     }
     study->depth--;
 }
