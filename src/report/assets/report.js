@@ -104,6 +104,9 @@ const salient = (() => {
 
     /* ---- head ---- */
 
+    const shorten = (values) => values.length <= 7 ? values
+        : [...values.slice(0, 6), [`and ${count(values.length - 6)} more`, null]];
+
     function drawHead() {
         const shown = study.corpora.reduce((n, c) => n + c.documents, 0);
         document.getElementById("title").append(nameOf(study.title));
@@ -124,7 +127,7 @@ const salient = (() => {
         const list = document.getElementById("facts");
         for (const [term, values] of facts) {
             list.append(element("div", {}, element("dt", {}, term),
-                ...values.map(([value, small]) => element("dd", {}, value, small ? " " : null, small))));
+                ...shorten(values).map(([value, small]) => element("dd", {}, value, small ? " " : null, small))));
         }
         const notices = document.getElementById("notices");
         if (!protocols.length) {
@@ -175,18 +178,15 @@ const salient = (() => {
     }
 
     function whyUndefined(entry, measure, summarizer, words, corpus) {
-        if (entry === null) return "not computed for this protocol";
+        if (study.summarizers[summarizer].kind === "reference") return "one text per document: there are no two halves to compare";
+        if (entry === null) return "needs summaries of at least two lengths";
         if (measure.startsWith("ceiling")) {
             const base = score(corpus, summarizer, measure.replace("ceiling", "reliability"), words);
             if (base && base.value !== null) return "the reliability is not above 0, so it has no square root to serve as ceiling";
         }
-        if (study.summarizers[summarizer].kind === "reference") return "one text per document: there are no two halves to compare";
-        if (entry.documents === 0 && entry.undefined > 0) {
-            return words === "content"
-                ? "undefined in every document: importance is the same for all content words in one half, or the language has no stop list"
-                : "undefined in every document: importance is the same for all words in one half, or there is only one summary";
-        }
-        return "undefined here";
+        return words === "content"
+            ? "undefined in every document: the language has no stop list, or one half keeps all content words equally often"
+            : "undefined in every document: one half keeps all words equally often";
     }
 
     function numberCell(corpus, summarizer, measure, words, notes) {
@@ -234,6 +234,10 @@ const salient = (() => {
         const whole = score(corpus, summarizer, "within_10_percent");
         const dash = (reason) => element("td", { class: "number undefined", title: reason }, "–", notes.mark(reason));
         const none = "no length is asked of this summarizer";
+        const written = score(corpus, summarizer, "words_achieved", "", 0);
+        if (!asked && written && written.value !== null) {
+            return [element("td", { class: "number", title: String(written.value) }, fixed(written.value, 1), element("small", {}, "words, mean")), dash(none)];
+        }
         const near = whole && whole.value !== null ? whole.value : known ? within / known : null;
         return [
             asked ? element("td", { class: "number", title: String(achieved / asked) }, `${fixed(achieved / asked)} ×`) : dash(none),
@@ -245,7 +249,7 @@ const salient = (() => {
         const info = study.summarizers[summarizer];
         const small = [info.kind === info.name ? null : info.kind, info.length_policy && `policy ${info.length_policy}`].filter(Boolean);
         return element("th", { scope: "row" }, nameOf(info.name),
-            info.nested ? element("span", { class: "badge nested", title: "longer texts contain the shorter ones by construction" }, "nested") : null,
+            info.nested ? [" ", element("span", { class: "badge nested", title: "longer texts contain the shorter ones by construction" }, "nested")] : null,
             small.length ? element("small", {}, visible(small.join(", "))) : null);
     }
 
@@ -254,7 +258,7 @@ const salient = (() => {
         const r = state.correlation;
         const rows = summarizersOf(corpus).map((s) => element("tr", {},
             summarizerHead(s),
-            element("td", { class: "number" }, documentsOf(corpus, s)),
+            documentsCell(corpus, s),
             numberCell(corpus, s, `reliability_${r}`, "all", notes), numberCell(corpus, s, `reliability_${r}`, "content", notes),
             numberCell(corpus, s, `ceiling_${r}`, "all", notes), numberCell(corpus, s, `ceiling_${r}`, "content", notes),
             numberCell(corpus, s, "consistency", "all", notes), numberCell(corpus, s, "consistency", "content", notes),
@@ -267,16 +271,18 @@ const salient = (() => {
                     element("th", { scope: "col", rowspan: 2, class: "number" }, "Docu\u00adments"),
                     head("Reliability", 2), head("Ceiling", 2), head("Incremental consistency", 2), head("Length", 2),
                     element("th", { scope: "col", rowspan: 2 }, "Summaries")),
-                element("tr", {}, ...["all words", "content", "all words", "content", "all words", "content", "achieved ÷ asked", "within ±10 %"].map(sub))),
+                element("tr", {}, ...["all words", "content", "all words", "content", "all words", "content", "achieved ÷\u00a0asked", "within ±10\u00a0%"].map(sub))),
             element("tbody", {}, ...rows));
         return [element("div", { class: "table-wrap", tabindex: 0, role: "region", "aria-label": "Summarizers of this corpus" }, table), notes.list()];
     }
 
     /* Documents that entered anything: the largest count over the measures. */
-    function documentsOf(corpus, summarizer) {
+    function documentsCell(corpus, summarizer) {
         const counts = study.scores.filter((s) => s.corpus === corpus && s.summarizer === summarizer && s.protocol === state.protocol)
             .map((s) => s.documents + s.undefined);
-        return counts.length ? count(Math.max(...counts)) : "0";
+        const without = total(corpus, summarizer, "documents_without_importance");
+        return element("td", { class: "number" }, counts.length ? count(Math.max(...counts)) : "0",
+            without > 0 ? element("small", { title: "documents of which no summary is usable" }, `${count(without)} without`) : null);
     }
 
     /* The scores of a corpus as tab-separated values at full precision. */
@@ -320,7 +326,7 @@ const salient = (() => {
             : [element("dt", {}, term), element("dd", {}, visible(value))];
         document.getElementById("summarizers").append(element("div", { class: "cards" }, ...study.summarizers.map((s) =>
             element("article", { class: "card" }, element("h3", {}, nameOf(s.name),
-                s.nested ? element("span", { class: "badge nested" }, "nested") : null),
+                s.nested ? [" ", element("span", { class: "badge nested" }, "nested")] : null),
             element("dl", {}, ...row("kind", s.kind), ...row("model", s.model), ...row("family", s.family),
                 ...row("weights", s.parameters === null ? null : shortNumber(s.parameters)), ...row("template", s.template),
                 ...row("length policy", s.length_policy), ...row("temperature", s.temperature), ...row("top-p", s.top_p),

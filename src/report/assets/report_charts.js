@@ -29,8 +29,7 @@
     }
 
     const config = {
-        responsive: true, displaylogo: false, displayModeBar: "hover", scrollZoom: false,
-        modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d", "pan2d"],
+        responsive: true, displaylogo: false, displayModeBar: "hover", scrollZoom: false, modeBarButtons: [["toImage", "resetScale2d"]],
         toImageButtonOptions: { format: "svg", filename: "salient" },
     };
 
@@ -90,7 +89,7 @@
         if (traces.length === 0) return false;
         const lowest = Math.min(0, ...traces.map((t) => Math.min(...t.x.map((x, k) => x - t.error_x.arrayminus[k]))));
         Plotly.react(place, traces, layout({
-            xaxis: { title: { text: `split-half reliability (${state.correlation === "pearson" ? "Pearson" : "Spearman"})` }, range: [Math.max(-1, lowest - 0.04), 1.04] },
+            xaxis: { title: { text: `reliability (${state.correlation === "pearson" ? "Pearson" : "Spearman"})` }, range: [Math.max(-1, lowest - 0.04), 1.04] },
             yaxis: {
                 tickvals: summarizers.map((_, i) => i), range: [summarizers.length - 0.5, -0.5], fixedrange: true,
                 ticktext: summarizers.map((s) => shortName(study.summarizers[s].name) + (study.summarizers[s].nested ? " (nested)" : "")),
