@@ -45,7 +45,8 @@ static int on_document(void *context, const sal_prediction_document *document, s
     int status = inputs == NULL ? sal_fail_memory(err, "summaries") : 0;
     for (size_t i = 0; status == 0 && i < document->count; i++) {
         inputs[i] = (sal_importance_input){document->summaries[i], document->summary_lengths[i],
-                                           document->statuses[i]};
+                                           document->statuses == NULL ? SAL_STATUS_OK
+                                                                      : document->statuses[i]};
     }
     if (status == 0) {
         const char *text = document->text_length > 0 ? document->text : NULL;
@@ -192,6 +193,11 @@ static int check_single(const struct importance_view *view) {
     if (view->summarizer_count == 1) {
         return 0;
     }
+    if (view->summarizer_count == 0) {
+        return sal_fail(&view->session->error, SAL_ENOTFOUND,
+                        "%s has no summaries yet; `salient summarize` makes them",
+                        sal_study_path(view->study));
+    }
     for (size_t i = 0; i < view->summarizer_count && used < sizeof names - 1; i++) {
         const int added = snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ", ",
                                    view->summarizers[i].name);
@@ -219,15 +225,27 @@ static int print_documents(const struct importance_view *view,
     } else if (status == 0 && options->format == FORMAT_JSONL) {
         status = importance_print_rows(view, documents, count);
     } else if (status == 0) {
-        status = check_single(view);
-        status = status != 0 ? status : importance_print_paper(view, documents, count);
+        status = importance_print_paper(view, documents, count);
     }
     sal_free(keys);
     return status;
 }
 
-static int print_results(struct session *session, sal_study *study,
+static int print_results(const struct importance_view *view,
                          const struct importance_options *options) {
+    display_clear(&view->session->display);
+    if (options->common.json) {
+        return importance_print_scores(view);
+    }
+    if (options->document == NULL && options->format == FORMAT_TABLE) {
+        return importance_print_tables(view);
+    }
+    return print_documents(view, options);
+}
+
+/* Choose, compute, show: a wrong choice is told before anything is computed. */
+static int run_study(struct session *session, sal_study *study,
+                     const struct importance_options *options, sal_tally *tally) {
     sal_summarizer_list *list = NULL;
     struct importance_view view = {.session = session,
                                    .study = study,
@@ -238,13 +256,14 @@ static int print_results(struct session *session, sal_study *study,
     if (status == 0) {
         status = select_summarizers(&view, list);
     }
-    display_clear(&session->display);
-    if (status == 0 && options->common.json) {
-        status = importance_print_scores(&view);
-    } else if (status == 0 && options->document == NULL && options->format == FORMAT_TABLE) {
-        status = importance_print_tables(&view);
-    } else if (status == 0) {
-        status = print_documents(&view, options);
+    if (status == 0 && options->format == FORMAT_PAPER) {
+        status = check_single(&view);
+    }
+    if (status == 0) {
+        status = compute(session, study, options, tally);
+    }
+    if (status == 0) {
+        status = print_results(&view, options);
     }
     sal_summarizer_list_free(list);
     return status;
@@ -285,10 +304,7 @@ static int run(struct session *session, void *config) {
     }
     int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
     if (status == 0) {
-        status = compute(session, study, config, &tally);
-    }
-    if (status == 0) {
-        status = print_results(session, study, options);
+        status = run_study(session, study, options, &tally);
     }
     status = session_close(session, study, status);
     return session_exit(session, status, &tally);

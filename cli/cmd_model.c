@@ -185,8 +185,7 @@ static int run_convert(struct session *session, void *config) {
         sal_model_convert(session->arguments[0], session->arguments[1], options->type,
                           (int)options->common.threads, &session->error);
     if (status == 0) {
-        const sal_tally tally = {.done = 1};
-        stage_end(session, &stage, session->arguments[1], "model", &tally);
+        stage_end(session, &stage, session->arguments[1], NULL, NULL);
     }
     return session_exit(session, status, NULL);
 }

@@ -29,8 +29,7 @@ static int write_report(struct session *session, sal_study *study,
     stage_start(&stage);
     const int status = sal_report_write(study, path, &request, &session->progress, &session->error);
     if (status == 0) {
-        const sal_tally tally = {.done = 1};
-        stage_end(session, &stage, path, "report", &tally);
+        stage_end(session, &stage, path, NULL, NULL);
     }
     return status;
 }

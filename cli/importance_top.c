@@ -74,9 +74,10 @@ static void merge(struct word_sums *sums) {
     qsort(sums->items, sums->count, sizeof *sums->items, by_sum);
 }
 
-static int add_top_cell(struct table *table, const struct word_sums *sums, bool content,
-                        sal_error *err) {
-    char cell[400] = "";
+/* One line of the table: as many words as columns allow, the first in any case. */
+static int add_top_row(struct table *table, const struct word_sums *sums, const char *name,
+                       bool content, size_t columns, sal_error *err) {
+    char cell[500] = "";
     size_t used = 0, words = 0;
     for (size_t i = 0; i < sums->count && words < TOP_WORDS; i++) {
         const struct word_sum *item = &sums->items[i];
@@ -86,14 +87,17 @@ static int add_top_cell(struct table *table, const struct word_sums *sums, bool 
         const double mean = item->sum / (double)sums->documents;
         const int added = snprintf(cell + used, sizeof cell - used, "%s%s %.2f",
                                    words == 0 ? "" : ", ", item->word, mean);
-        if (added < 0 || (size_t)added >= sizeof cell - used) {
+        const bool whole = added >= 0 && (size_t)added < sizeof cell - used;
+        if (!whole || (words > 0 && text_width(cell, used + (size_t)added) > columns)) {
             cell[used] = '\0'; /* a word that does not fit is left out whole */
             break;
         }
         used += (size_t)added;
         words++;
     }
-    return table_add(table, err, "%s", words == 0 ? "-" : cell);
+    int status = table_add(table, err, "%s", content ? name : "");
+    status = status != 0 ? status : table_add(table, err, content ? "content" : "all");
+    return status != 0 ? status : table_add(table, err, "%s", words == 0 ? "-" : cell);
 }
 
 static int add_summarizer(struct table *table, const struct importance_view *view,
@@ -112,14 +116,13 @@ static int add_summarizer(struct table *table, const struct importance_view *vie
         sal_importance_list_free(list);
     }
     merge(&sums);
+    const size_t width = (size_t)view->session->terminal.width,
+                 taken = text_width(summarizer->name, strlen(summarizer->name)) + 15;
+    const size_t columns = width > taken ? width - taken : 0;
     if (status == 0 && sums.count > 0) {
-        status = table_add(table, err, "%s", summarizer->name);
-        if (status == 0) {
-            status = add_top_cell(table, &sums, true, err);
-        }
-        if (status == 0) {
-            status = add_top_cell(table, &sums, false, err);
-        }
+        status = add_top_row(table, &sums, summarizer->name, true, columns, err);
+        status =
+            status != 0 ? status : add_top_row(table, &sums, summarizer->name, false, columns, err);
     }
     for (size_t i = 0; i < sums.count; i++) {
         sal_free(sums.items[i].word);
@@ -136,8 +139,7 @@ int importance_print_top_words(const struct importance_view *view, const char *c
     int status =
         sal_study_document_keys(view->study, corpus, TOP_DOCUMENTS, &documents, &count, err);
     if (status == 0) {
-        status =
-            table_head(&table, "words kept most|content words, mean importance|all words", err);
+        status = table_head(&table, "summarizer|words|kept most (mean importance)", err);
     }
     for (size_t i = 0; status == 0 && i < view->summarizer_count; i++) {
         status = add_summarizer(&table, view, &view->summarizers[i], documents, count);

@@ -110,8 +110,10 @@ int main(int argc, char **argv) {
     const bool failed = ferror(stdout) != 0 || fflush(stdout) != 0;
     const int reason = errno;
     if (failed || (fclose(stdout) != 0 && errno != EBADF)) {
-        (void)fprintf(stderr, "salient: standard output could not be written: %s\n",
-                      strerror(failed ? reason : errno));
+        if (result != EXIT_FAILED) { /* else the command has said so */
+            (void)fprintf(stderr, "salient: standard output could not be written: %s\n",
+                          strerror(failed ? reason : errno));
+        }
         result = EXIT_FAILED;
     }
     return result;

@@ -97,12 +97,11 @@ static int fail_unknown(const struct parser *parser, const char *name, size_t le
     suggest_start(&suggestion, typed);
     options_each(parser->command, offer_name, &suggestion);
     if (suggestion.nearest == NULL) {
-        return usage_fail(parser->usage, help_hint(parser->command, hint), "%s has no option --%s",
-                          parser->command->name, typed);
+        return usage_fail(parser->usage, help_hint(parser->command, hint),
+                          "there is no option --%s", typed);
     }
     return usage_fail(parser->usage, help_hint(parser->command, hint),
-                      "%s has no option --%s; did you mean --%s?", parser->command->name, typed,
-                      suggestion.nearest);
+                      "there is no option --%s; did you mean --%s?", typed, suggestion.nearest);
 }
 
 /* ---- values ---------------------------------------------------------------------------------------------------------------- */
@@ -117,7 +116,7 @@ static int fail_value(const struct option_row *row, const char *value, struct us
 static int fail_range(const struct option_row *row, const char *value, struct usage_error *usage) {
     char wanted[120];
     const char *kind = row->type == OPTION_NUMBER ? "a number" : "a whole number";
-    if (row->maximum > 1e15) {
+    if (row->maximum >= 1e15) {
         (void)snprintf(wanted, sizeof wanted, "%s of %g or more", kind, row->minimum);
     } else {
         (void)snprintf(wanted, sizeof wanted, "%s from %.10g to %.10g", kind, row->minimum,
@@ -404,7 +403,7 @@ static int parse_letters(struct parser *parser, const char *letters) {
         const struct option_row *row = find_letter(parser->command, *letters);
         if (row == NULL) {
             return usage_fail(parser->usage, help_hint(parser->command, hint),
-                              "%s has no option -%s", parser->command->name, letters);
+                              "there is no option -%s", letters);
         }
         if (row->type != OPTION_FLAG) {
             return take_value(parser, row, letters[1] == '\0' ? NULL : letters + 1);
@@ -435,8 +434,8 @@ static int check_arguments(const struct parser *parser) {
     for (; parser->command->arguments[allowed] != NULL && !many; allowed++) {
         const char *name = parser->command->arguments[allowed];
         if (name[0] != '[' && parsed->argument_count <= allowed) {
-            return usage_fail(parser->usage, help_hint(parser->command, hint), "%s needs %s",
-                              parser->command->name, name);
+            return usage_fail(parser->usage, help_hint(parser->command, hint), "%s is needed",
+                              name);
         }
         many = strstr(name, "...") != NULL;
     }

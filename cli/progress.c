@@ -51,7 +51,9 @@ double processor_seconds(void) {
 
 const char *duration_text(double seconds, char room[32]) {
     const int64_t whole = (int64_t)(seconds + 0.5);
-    if (seconds < 60) {
+    if (seconds < 10) {
+        (void)snprintf(room, 32, "%.2f s", seconds);
+    } else if (seconds < 60) {
         (void)snprintf(room, 32, "%.1f s", seconds);
     } else if (whole < 3600) {
         (void)snprintf(room, 32, "%" PRId64 ":%02d", whole / 60, (int)(whole % 60));

@@ -92,20 +92,27 @@ void stage_start(struct stage *stage) {
     stage->processor = processor_seconds();
 }
 
-void stage_end(struct session *session, const struct stage *stage, const char *name,
-               const char *unit, const sal_tally *tally) {
-    char line[500], wall[32], processor[32], more[100] = "";
-    if (session->options->quiet) {
-        return;
-    }
+/* "24 documents done, 0 kept, 0 failed" into room. */
+static void describe_counts(const char *unit, const sal_tally *tally, char room[250]) {
+    char more[100] = "";
     if (tally->refused > 0 || tally->truncated > 0) {
         (void)snprintf(more, sizeof more, ", %" PRId64 " refused, %" PRId64 " truncated",
                        tally->refused, tally->truncated);
     }
-    (void)snprintf(line, sizeof line,
-                   "%.200s: %" PRId64 " %s done, %" PRId64 " kept, %" PRId64
-                   " failed%s; %s, CPU %s, peak %.0f MiB",
-                   name, tally->done, unit, tally->kept, tally->failed, more,
+    (void)snprintf(room, 250, "%" PRId64 " %.60s done, %" PRId64 " kept, %" PRId64 " failed%s",
+                   tally->done, unit, tally->kept, tally->failed, more);
+}
+
+void stage_end(struct session *session, const struct stage *stage, const char *name,
+               const char *unit, const sal_tally *tally) {
+    char line[600], counts[250] = "written", wall[32], processor[32];
+    if (session->options->quiet) {
+        return;
+    }
+    if (tally != NULL) {
+        describe_counts(unit, tally, counts);
+    }
+    (void)snprintf(line, sizeof line, "%.200s: %s; %s, CPU %s, peak %.0f MiB", name, counts,
                    duration_text(clock_seconds() - stage->wall, wall),
                    duration_text(processor_seconds() - stage->processor, processor),
                    (double)peak_memory_bytes() / MEBI);

@@ -59,7 +59,8 @@ struct stage {
 
 void stage_start(struct stage *stage);
 
-/** The last line of a stage on standard error: "NAME: 24 UNIT done, 0 kept, 0 failed; 0.3 s, CPU 0.3 s, peak 31 MiB". */
+/** The last line of a stage on standard error: "NAME: 24 UNIT done, 0 kept, 0 failed; 0.3 s, CPU 0.3 s, peak 31 MiB".
+ *  in     tally NULL: a file was written, there is nothing to count; unit is not used then */
 void stage_end(struct session *session, const struct stage *stage, const char *name,
                const char *unit, const sal_tally *tally);
 

@@ -52,6 +52,7 @@ typedef struct sal_prediction_document {
     size_t text_length;
     const char *const *summaries; /* [count], NUL-terminated */
     const size_t *summary_lengths;
+    const sal_status *statuses; /* [count]; `[Error: ...]` failed, `[Content restricted]` and empty texts refused (METHODS 2) */
     size_t count;
 } sal_prediction_document;
 
