@@ -33,12 +33,21 @@ typedef struct sal_importance_options {
 
 /** Compute what is missing or out of date, one transaction per (document, summarizer), then the scores of each (corpus,
  *  summarizer): reliability, incremental consistency, length audit; for all words and content words. Measures:
- *    reliability_pearson, reliability_spearman   split-half over odd/even lengths, Spearman-Brown; mean over documents
+ *    reliability_pearson, reliability_spearman   mean over documents of the split-half reliability: importance from the 1st, 3rd, ...
+ *                                                length asked for against that from the 2nd, 4th, ... (one length alone: its replicas),
+ *                                                over all word types of the document (strict) or all kept words (paper), stepped up by
+ *                                                Spearman-Brown; documents where it is undefined are left out and counted; 95 % bootstrap
+ *                                                interval over documents (2000 draws, fixed seed), null below 20 documents
  *    ceiling_pearson, ceiling_spearman           sqrt of them; null if <= 0
- *    consistency                                 share of the words of length L still there at the next longer one
+ *    consistency                                 share of the words of length L still there at the next longer one, mean over pairs, then
+ *                                                over documents, with interval
  *    summaries, ok, truncated, refused, failed   counts
- *    words_asked, words_achieved (per length), within_10_percent
- *  out    *tally: done, kept = (document, summarizer) units
+ *    documents_without_importance                no summary of theirs counts: nothing is stored for them, tally->failed counts them
+ *    words_asked, words_achieved                 per length, mean over the summaries that count (achieved alone for length 0: not asked)
+ *    within_10_percent                           share of them, per length; as length 0: over all lengths asked for
+ *  The first three groups are left out for a summarizer with one summary a document (the reference), and are near 1 by construction
+ *  where the summarizer is nested. Scores are made anew by every run; importance is written only where its inputs changed.
+ *  out    *tally added to: done, kept = (document, summarizer) units
  *  errs   SAL_ENOTFOUND (no such summarizer: lists those there are), SAL_ECANCELLED, ... */
 int sal_importance_run(sal_study *study, const sal_importance_options *options,
                        const sal_progress *progress, sal_tally *tally,
