@@ -132,6 +132,56 @@ static int check_rope(const header *head, sal_error *err) {
                     head->path, head->architecture);
 }
 
+/* Architectures in whose graphs libllama asserts that keys and values have one width and that all of it is rotated. */
+static bool rotates_all(const char *architecture) {
+    static const char *const names[] = {
+        "llama",    "llama4",     "qwen2",    "qwen2moe", "qwen3",     "qwen3moe", "mistral3",
+        "granite",  "granitemoe", "olmo",     "olmo2",    "olmoe",     "smollm3",  "starcoder2",
+        "exaone",   "exaone4",    "falcon",   "baichuan", "internlm2", "xverse",   "orion",
+        "nemotron", "deepseek",   "ernie4_5", "arcee",    "apertus",   "seed_oss"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], architecture) == 0)
+            return true;
+    return false;
+}
+
+/* Widths of heads fit each other; facts holds width and numbers of heads. */
+static int check_heads(const header *head, const sal_gguf_facts *facts, sal_error *err) {
+    int key = 0, value = 0, rotated = 0;
+    if (facts->heads == 0)
+        return SAL_OK; /* no attention */
+    int natural = facts->width / facts->heads;
+    int status = number(head, "attention.key_length", 1, WIDTH_MAX, natural, &key, err);
+    if (status == SAL_OK)
+        status = number(head, "attention.value_length", 1, WIDTH_MAX, natural, &value, err);
+    if (status == SAL_OK)
+        status = number(head, "rope.dimension_count", 0, WIDTH_MAX, key, &rotated, err);
+    if (status != SAL_OK)
+        return status;
+    bool fits = key > 0 && value > 0 && rotated <= key && rotated % 2 == 0;
+    if (rotates_all(head->architecture))
+        fits = fits && key == value && rotated == key;
+    if (fits && (facts->heads_kv == 0 || facts->heads % facts->heads_kv == 0))
+        return SAL_OK;
+    return sal_fail(err, SAL_EFORMAT,
+                    "%s: width %d, %d heads (%d for keys), keys of %d, values of %d and %d rotated "
+                    "dimensions do not fit together",
+                    head->path, facts->width, facts->heads, facts->heads_kv, key, value, rotated);
+}
+
+static int check_epsilon(const header *head, const char *suffix, sal_error *err) {
+    int64_t key = find(head, suffix);
+    if (key < 0)
+        return SAL_OK;
+    if (gguf_get_kv_type(head->gguf, key) == GGUF_TYPE_FLOAT32) {
+        float value = gguf_get_val_f32(head->gguf, key);
+        if (value >= 0 && value < 1)
+            return SAL_OK;
+    }
+    return sal_fail(err, SAL_EFORMAT, "%s: %s.%s must be a number from 0 to below 1", head->path,
+                    head->architecture, suffix);
+}
+
 static uint64_t hash_string(const char *text) {
     uint64_t hash = 14695981039346656037u;
     for (; *text != '\0'; text++)
@@ -229,7 +279,13 @@ static int fill_facts(header *head, sal_gguf_facts *facts, sal_error *err) {
         status = number(head, "attention.head_count_kv", 0, WIDTH_MAX, facts->heads,
                         &facts->heads_kv, err);
     if (status == SAL_OK)
+        status = check_heads(head, facts, err);
+    if (status == SAL_OK)
         status = check_experts(head, err);
+    if (status == SAL_OK)
+        status = check_epsilon(head, "attention.layer_norm_rms_epsilon", err);
+    if (status == SAL_OK)
+        status = check_epsilon(head, "attention.layer_norm_epsilon", err);
     if (status == SAL_OK)
         status = check_rope(head, err);
     if (status == SAL_OK)

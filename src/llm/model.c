@@ -144,6 +144,36 @@ static int list_controls(sal_model *model, sal_error *err) {
     return SAL_OK;
 }
 
+/* The token of one byte in a SentencePiece vocabulary: "<0x0A>" or the byte itself. */
+static int byte_of(const char *text) {
+    static const char digits[] = "0123456789ABCDEF";
+    size_t length = strlen(text);
+    if (length == 1)
+        return (unsigned char)text[0];
+    if (length != 6 || memcmp(text, "<0x", 3) != 0 || text[5] != '>')
+        return -1;
+    const char *high = memchr(digits, text[3], 16), *low = memchr(digits, text[4], 16);
+    return high != NULL && low != NULL ? (int)((high - digits) * 16 + (low - digits)) : -1;
+}
+
+/* libllama ends the process when a SentencePiece tokenizer meets a byte that has no token. */
+static int check_bytes(const sal_model *model, sal_error *err) {
+    bool have[256] = {false};
+    if (llama_vocab_type(model->vocab) != LLAMA_VOCAB_TYPE_SPM)
+        return SAL_OK;
+    int32_t count = llama_vocab_n_tokens(model->vocab);
+    for (int32_t id = 0; id < count; id++) {
+        int byte = byte_of(llama_vocab_get_text(model->vocab, id));
+        if (byte >= 0)
+            have[byte] = true;
+    }
+    for (int byte = 0; byte < 256; byte++)
+        if (!have[byte])
+            return sal_fail(err, SAL_EFORMAT, "%s: the vocabulary has no token for byte 0x%02X",
+                            model->path, (unsigned)byte);
+    return SAL_OK;
+}
+
 const sal_model_info *sal_model_describe(const sal_model *model) {
     return &model->info;
 }
@@ -205,6 +235,8 @@ int sal_model_open(const char *path, const sal_model_options *options, sal_model
         status = describe(model, &facts, err);
     if (status == SAL_OK)
         status = list_controls(model, err);
+    if (status == SAL_OK)
+        status = check_bytes(model, err);
     if (status == SAL_OK) {
         *out = model;
         model = NULL;
