@@ -11,7 +11,7 @@ static int read_with(const char *name, const char *bytes, size_t length, sal_rea
                      sal_buffer *out, sal_error *err) {
     static const char *const known[] = {"text", "id", NULL};
     static const char letters[] = {'\0', '#', '?', '~', '{'};
-    const sal_reader_options options = {SAL_READER_AUTO, limits, known};
+    const sal_reader_options options = {SAL_READER_AUTO, limits, known, 0};
     const sal_record *record = NULL;
     sal_reader *reader = NULL;
     int code = sal_reader_open_bytes(name, bytes, length, &options, &reader, err);
@@ -380,7 +380,7 @@ static void every_failed_read_is_reported(void **state) {
     }
     assert_int_equal(fclose(file), 0);
     for (long n = 0; reached; n++) {
-        const sal_reader_options options = {SAL_READER_AUTO, sal_reader_default_limits(), NULL};
+        const sal_reader_options options = {SAL_READER_AUTO, sal_reader_default_limits(), NULL, 0};
         const sal_record *record = NULL;
         sal_reader *reader = NULL;
         sal_error err = {0};

@@ -9,7 +9,7 @@ int import_open_reader(const char *path, const sal_import_options *options, cons
     static const char *const usual[] = {"text",      "article",           "dialogue", "id",
                                         "generated", "generated_summary", "summary",  "reference"};
     enum { USUAL = sizeof usual / sizeof usual[0] };
-    sal_reader_options reading = {SAL_READER_AUTO, sal_reader_default_limits(), NULL};
+    sal_reader_options reading = {SAL_READER_AUTO, sal_reader_default_limits(), NULL, 0};
     const char **names = NULL;
     int code = SAL_OK;
 

@@ -175,9 +175,10 @@ static int open_reader(const char *path, const char *bytes, size_t length, bool 
         code = sal_fail_memory(err, path);
         goto done;
     }
-    code = in_memory ? sal_source_open_bytes(strcmp(path, "-") == 0 ? "standard input" : path,
-                                             bytes, length, &reader->source, err)
-                     : sal_source_open(path, &reader->source, err);
+    code = in_memory
+               ? sal_source_open_bytes(strcmp(path, "-") == 0 ? "standard input" : path, bytes,
+                                       length, options->block_bytes, &reader->source, err)
+               : sal_source_open(path, options->block_bytes, &reader->source, err);
     if (code == SAL_OK) {
         code = begin(reader, path, options, err);
     }

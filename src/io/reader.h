@@ -67,6 +67,8 @@ typedef struct sal_reader_options {
     sal_reader_limits limits;
     /** Field names by which a CSV or TSV header is known when neither format nor extension tells; NULL-terminated, or NULL. */
     const char *const *known_names;
+    /** Bytes read at a time; 0: 64 KiB. The format is told from the first block, records do not depend on it. */
+    size_t block_bytes;
 } sal_reader_options;
 
 typedef struct sal_reader sal_reader;

@@ -6,10 +6,13 @@
 
 static const char standard_input[] = "standard input";
 
-static int prepare(const char *name, sal_source *source, sal_error *err) {
-    *source = (sal_source){.line = 1};
+static int prepare(const char *name, size_t capacity, sal_source *source, sal_error *err) {
+    *source = (sal_source){.line = 1, .capacity = capacity == 0 ? SAL_SOURCE_BLOCK : capacity};
+    if (source->capacity < SAL_SOURCE_SMALLEST_BLOCK) {
+        source->capacity = SAL_SOURCE_SMALLEST_BLOCK;
+    }
     source->name = sal_copy_string(name);
-    source->block = sal_calloc(SAL_SOURCE_BLOCK, 1);
+    source->block = sal_calloc(source->capacity, 1);
     if (source->name == NULL || source->block == NULL) {
         sal_source_close(source);
         return sal_fail_memory(err, "an input block");
@@ -17,8 +20,8 @@ static int prepare(const char *name, sal_source *source, sal_error *err) {
     return SAL_OK;
 }
 
-int sal_source_open(const char *path, sal_source *source, sal_error *err) {
-    int code = prepare(strcmp(path, "-") == 0 ? standard_input : path, source, err);
+int sal_source_open(const char *path, size_t capacity, sal_source *source, sal_error *err) {
+    int code = prepare(strcmp(path, "-") == 0 ? standard_input : path, capacity, source, err);
 
     if (code == SAL_OK) {
         code = sal_file_open(path, &source->file, err);
@@ -29,9 +32,9 @@ int sal_source_open(const char *path, sal_source *source, sal_error *err) {
     return code;
 }
 
-int sal_source_open_bytes(const char *name, const char *bytes, size_t length, sal_source *source,
-                          sal_error *err) {
-    const int code = prepare(name, source, err);
+int sal_source_open_bytes(const char *name, const char *bytes, size_t length, size_t capacity,
+                          sal_source *source, sal_error *err) {
+    const int code = prepare(name, capacity, source, err);
 
     if (code == SAL_OK) {
         source->memory = bytes;
@@ -136,9 +139,9 @@ int sal_source_fill(sal_source *source, sal_error *err) {
         source->length = 0;
         source->filled = rest;
         /* Pipes give little at a time: gather, as the format is told from the first block. */
-        while (code == SAL_OK && got > 0 && source->filled < SAL_SOURCE_BLOCK) {
+        while (code == SAL_OK && got > 0 && source->filled < source->capacity) {
             code = read_bytes(source, source->block + source->filled,
-                              SAL_SOURCE_BLOCK - source->filled, &got, err);
+                              source->capacity - source->filled, &got, err);
             source->filled += code == SAL_OK ? got : 0;
         }
         if (code != SAL_OK) {

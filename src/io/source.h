@@ -13,12 +13,14 @@
 #include "salient/file.h"
 
 #define SAL_SOURCE_BLOCK ((size_t)1 << 16)
+#define SAL_SOURCE_SMALLEST_BLOCK ((size_t)8) /* holds any character, and the mark */
 
 typedef struct sal_source {
     char *name;     /* owned; as errors call the input: the path as given, or "standard input" */
     sal_file *file; /* owned; NULL when reading from memory */
     const char *memory; /* borrowed; what is left of it */
     size_t memory_left;
+    size_t capacity; /* of block */
     char *block; /* owned; [position, length) is not yet taken, [length, filled) not yet whole */
     size_t position;
     size_t length;
@@ -28,11 +30,14 @@ typedef struct sal_source {
     bool ended;     /* nothing follows [length, filled) */
 } sal_source;
 
-/** Open a file ("-": standard input). errs those of sal_file_open */
-int sal_source_open(const char *path, sal_source *source, sal_error *err) SAL_MUST_CHECK;
+/** Open a file ("-": standard input).
+ *  in     capacity: bytes of a block, 0 = SAL_SOURCE_BLOCK; tests take small ones
+ *  errs   those of sal_file_open */
+int sal_source_open(const char *path, size_t capacity, sal_source *source,
+                    sal_error *err) SAL_MUST_CHECK;
 /** Read bytes [length] that stay the caller's; name is for errors. */
-int sal_source_open_bytes(const char *name, const char *bytes, size_t length, sal_source *source,
-                          sal_error *err) SAL_MUST_CHECK;
+int sal_source_open_bytes(const char *name, const char *bytes, size_t length, size_t capacity,
+                          sal_source *source, sal_error *err) SAL_MUST_CHECK;
 void sal_source_close(sal_source *source);
 
 /** Make at least one byte available at block[position], unless the input is at its end: then position == length.
