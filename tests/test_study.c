@@ -341,6 +341,34 @@ static void importance_comes_back_sorted_and_is_replaced(void **state) {
     sal_importance_list_free(list);
 }
 
+/* The inputs that a unit of importance was stored with; "" once a summary changed. */
+static void expect_inputs(sal_study *study, int64_t document, int64_t summarizer,
+                          const char *expected) {
+    sal_error err = {0};
+    sal_importance_list *list = NULL;
+    assert_ok(sal_study_get_importance(study, document, summarizer, SAL_STRICT, &list, &err));
+    assert_string_equal(list->inputs, expected);
+    sal_importance_list_free(list);
+}
+
+static void a_changed_summary_puts_importance_out_of_date(void **state) {
+    sal_study *study = ((fixture *)*state)->study;
+    int64_t document = add_document(study, "news", "a", "t", NULL);
+    int64_t other = add_document(study, "news", "b", "t", NULL);
+    int64_t lead = add_summarizer(study, "lead", "lead", "{}");
+    add_summary(study, document, lead, 10, SAL_STATUS_OK, "one");
+    add_summary(study, other, lead, 10, SAL_STATUS_OK, "one");
+    add_importance(study, document, lead, SAL_STRICT);
+    add_importance(study, other, lead, SAL_STRICT);
+    add_summary(study, document, lead, 10, SAL_STATUS_OK, "one"); /* the same again */
+    expect_inputs(study, document, lead, "hash of summaries");
+    add_summary(study, document, lead, 10, SAL_STATUS_OK, "two");
+    expect_inputs(study, document, lead, "");
+    expect_inputs(study, other, lead, "hash of summaries");
+    add_summary(study, other, lead, 20, SAL_STATUS_OK, "one more length");
+    expect_inputs(study, other, lead, "");
+}
+
 static void impossible_importance_is_refused(void **state) {
     sal_study *study = ((fixture *)*state)->study;
     sal_error err = {0};
@@ -494,6 +522,7 @@ int main(void) {
         with_study(a_unit_with_a_bad_summary_is_not_stored_at_all),
         with_study(missing_summaries_are_what_a_run_must_still_make),
         with_study(importance_comes_back_sorted_and_is_replaced),
+        with_study(a_changed_summary_puts_importance_out_of_date),
         with_study(impossible_importance_is_refused),
         with_study(scores_are_replaced_together_and_nan_is_undefined),
         with_study(transactions_nest),

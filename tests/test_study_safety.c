@@ -437,6 +437,21 @@ static void verify_finds_what_was_damaged(void **state) {
     }
 }
 
+static void verify_tells_what_is_out_of_date_but_does_not_count_it(void **state) {
+    fixture *made = *state;
+    sal_buffer texts = {0};
+    make_sample(made->path);
+    sal_study *study = open_study(made->path, SAL_STUDY_WRITE);
+    add_summary(study, 1, 1, 10, SAL_STATUS_OK, "Another text.");
+    close_study(study);
+    assert_int_equal(verify(made->path, &texts), 0);
+    assert_string_equal(
+        texts.bytes,
+        "note: importance by lead, strict, corpus news: 1 documents are out of date, as "
+        "summaries changed since; salient importance computes them anew\n");
+    sal_buffer_free(&texts);
+}
+
 static void verify_finds_an_overwritten_page(void **state) {
     fixture *made = *state;
     char database[200], noise[4096];
@@ -621,6 +636,7 @@ int main(void) {
         in_folder(a_file_in_place_of_the_folder_is_refused),
         in_folder(an_empty_database_is_filled_only_by_create),
         in_folder(verify_finds_what_was_damaged),
+        in_folder(verify_tells_what_is_out_of_date_but_does_not_count_it),
         in_folder(verify_finds_an_overwritten_page),
         in_folder(a_full_disk_is_an_error_and_what_was_finished_is_kept),
         in_folder(without_memory_everything_fails_cleanly),

@@ -3,6 +3,8 @@
  *  A study is a folder with study.db in it. Only import creates one. Every stage asks it what is missing, computes only that and
  *  stores each finished unit in one transaction: a killed run continues where it stopped and ends with the same rows.
  *  Strings in the structs are owned by whoever filled the struct; a list returned here is freed with its own free function.
+ *  Names (corpora, ids, summarizers) are 1 to 1,000 bytes of UTF-8 without control characters; texts are UTF-8 of at most 512 MiB:
+ *  SAL_EINVAL, SAL_ELIMIT or SAL_EFORMAT otherwise.
  */
 #ifndef SALIENT_STUDY_H
 #define SALIENT_STUDY_H
@@ -158,7 +160,7 @@ typedef struct sal_timing {
 } sal_timing;
 
 /** Store the summaries of a unit in one transaction, replacing rows of the same (document, summarizer, length, replica).
- *  Importance computed from the replaced ones is thereby out of date (its inputs hash no longer fits).
+ *  Importance computed before a row was added or changed is thereby out of date: its inputs become "".
  *  in     timing may be NULL */
 int sal_study_put_summaries(sal_study *study, const sal_summary *summaries, size_t count,
                             const sal_timing *timing, sal_error *err) SAL_MUST_CHECK;
@@ -264,7 +266,8 @@ int sal_study_file_digest(sal_study *study, const char *path, char digest[65],
 /* ---- checking -------------------------------------------------------------------------------------------------------------- */
 
 /** Check integrity (SQLite), foreign keys, text hashes, configuration digests, counts in range.
- *  in     found is called once per problem with one line of text; may be NULL
+ *  in     found is called once per problem with one line of text, and with "note: ..." for what is no problem (importance out of
+ *         date) and not counted; may be NULL
  *  out    *problems */
 int sal_study_verify(sal_study *study, void (*found)(void *context, const char *problem),
                      void *context, int64_t *problems, sal_error *err) SAL_MUST_CHECK;

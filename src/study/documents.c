@@ -256,13 +256,16 @@ int sal_study_find_document(sal_study *study, const char *corpus, const char *id
     int rc = study_check_corpus(study, corpus, err);
     if (rc == SAL_OK) {
         rc = study_query_open(study,
-                              "SELECT document FROM documents WHERE (?1 IS NULL OR corpus = ?1)"
-                              " AND id = ?2 LIMIT 2",
+                              corpus != NULL
+                                  ? "SELECT document FROM documents WHERE id = ? AND corpus = ?"
+                                  : "SELECT document FROM documents WHERE id = ? LIMIT 2",
                               &query, err);
     }
     if (rc == SAL_OK) {
-        study_bind_text(&query, corpus);
         study_bind_text(&query, id);
+        if (corpus != NULL) {
+            study_bind_text(&query, corpus);
+        }
         rc = study_query_next(&query, &row, err);
     }
     if (rc == SAL_OK && row) {

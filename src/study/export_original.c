@@ -127,6 +127,10 @@ static int export_document(walk *state, original_part *part, int64_t summarizer,
     if (rc == SAL_OK) {
         rc = sal_study_get_importance(state->study, key, summarizer, SAL_PAPER, &importance, err);
     }
+    if (importance != NULL && importance->inputs[0] == '\0') {
+        sal_importance_list_free(importance); /* out of date: as if it was not computed yet */
+        importance = NULL;
+    }
     if (rc == SAL_OK && importance != NULL && files[WITH_IMPORTANCE].output == NULL) {
         rc = open_file(&files[WITH_IMPORTANCE], folder, file_names[WITH_IMPORTANCE], err);
         if (rc == SAL_OK) {
@@ -205,12 +209,12 @@ static int has_summaries(walk *state, const char *corpus, int64_t summarizer, bo
 static void note_missing_importance(const walk *state, const original_part *part) {
     sal_buffer text = {0};
     if (part->with_importance < part->documents &&
-        sal_buffer_add_format(&text, NULL,
-                              "%s, %s: %lld of %lld documents have no importance by the paper's "
-                              "protocol; salient importance --protocol paper computes it",
-                              part->summarizer, part->corpus,
-                              (long long)(part->documents - part->with_importance),
-                              (long long)part->documents) == SAL_OK) {
+        sal_buffer_add_format(
+            &text, NULL,
+            "%s, %s: %lld of %lld documents have no importance by the paper's "
+            "protocol, or it is out of date; salient importance --protocol paper computes it",
+            part->summarizer, part->corpus, (long long)(part->documents - part->with_importance),
+            (long long)part->documents) == SAL_OK) {
         sal_progress_note(state->progress, text.bytes);
     }
     sal_buffer_free(&text);

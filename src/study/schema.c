@@ -18,6 +18,7 @@ static const char *const schema_1[] = {
     " hash TEXT NOT NULL CHECK (length(hash) = 64),"
     " UNIQUE (corpus, id))",
     "CREATE INDEX documents_in_order ON documents (corpus, document)",
+    "CREATE INDEX documents_by_id ON documents (id)",
 
     "CREATE TABLE summarizers ("
     " summarizer INTEGER PRIMARY KEY,"

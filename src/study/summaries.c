@@ -74,6 +74,22 @@ static int put_timing(sal_study *study, const sal_summary *unit, const sal_timin
     return study_query_run(&query, err);
 }
 
+/* Importance that was computed before a summary changed is out of date: its inputs become empty, which
+ * no hash is. */
+static int mark_importance(sal_study *study, const sal_summary *summary, sal_error *err) {
+    study_query query = {0};
+    int rc = study_query_open(study,
+                              "UPDATE importance_units SET inputs = ''"
+                              " WHERE document = ? AND summarizer = ? AND inputs <> ''",
+                              &query, err);
+    if (rc != SAL_OK) {
+        return rc;
+    }
+    study_bind_integer(&query, summary->document);
+    study_bind_integer(&query, summary->summarizer);
+    return study_query_run(&query, err);
+}
+
 static int put_all(sal_study *study, const sal_summary *summaries, size_t count, sal_error *err) {
     study_query query = {0};
     int rc = study_query_open(
@@ -82,12 +98,17 @@ static int put_all(sal_study *study, const sal_summary *summaries, size_t count,
         " prompt_tokens, text, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (document, summarizer, length, replica) DO UPDATE SET"
         " status = excluded.status, words = excluded.words, tokens = excluded.tokens,"
-        " prompt_tokens = excluded.prompt_tokens, text = excluded.text, error = excluded.error",
+        " prompt_tokens = excluded.prompt_tokens, text = excluded.text, error = excluded.error"
+        " WHERE (status, words, tokens, prompt_tokens, text, error) IS NOT (excluded.status,"
+        " excluded.words, excluded.tokens, excluded.prompt_tokens, excluded.text, excluded.error)",
         &query, err);
     for (size_t i = 0; rc == SAL_OK && i < count; i++) {
         rc = check_summary(&summaries[i], err);
         if (rc == SAL_OK) {
             rc = put_summary(&query, &summaries[i], err);
+        }
+        if (rc == SAL_OK && sqlite3_changes(study->database) > 0) {
+            rc = mark_importance(study, &summaries[i], err);
         }
         if (rc != SAL_OK) {
             rc = sal_fail_in(err, rc, "summary of document %lld, length %d",

@@ -67,6 +67,15 @@ static const char *const content_checks[] = {
     " WHERE corpus NOT IN (SELECT corpus FROM documents) GROUP BY corpus",
 };
 
+/* No damage, but good to know. */
+static const char *const notes[] = {
+    "SELECT 'note: importance by ' || z.name || ', ' || u.protocol || ', corpus ' || d.corpus ||"
+    " ': ' || count(*) || ' documents are out of date, as summaries changed since; salient"
+    " importance computes them anew' FROM importance_units u JOIN documents d USING (document)"
+    " JOIN summarizers z USING (summarizer) WHERE u.inputs = ''"
+    " GROUP BY z.name, u.protocol, d.corpus ORDER BY z.name, u.protocol, d.corpus",
+};
+
 static int run_check(check *state, const char *sql, sal_error *err) {
     study_query query = {0};
     bool row = false;
@@ -143,6 +152,11 @@ static int run_all(check *state, sal_error *err) {
     if (rc == SAL_OK) {
         rc = run_checks(state, content_checks, sizeof content_checks / sizeof content_checks[0],
                         err);
+    }
+    int64_t problems = state->problems;
+    if (rc == SAL_OK) {
+        rc = run_checks(state, notes, sizeof notes / sizeof notes[0], err);
+        state->problems = problems;
     }
     return rc;
 }
