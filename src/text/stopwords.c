@@ -43,12 +43,15 @@ static bool starts_list(entry line) {
 
 /* Find the list of a language (primary subtag alone: "en" of "en-GB"). */
 static bool find_list(const char *language, const char **start, const char **end) {
-    const char *asset_end = sal_asset_stopwords_txt_end;
     size_t length = strcspn(language, "-_");
+    const char *at = sal_asset_stopwords_txt;
+    size_t left = (size_t)((uintptr_t)sal_asset_stopwords_txt_end - (uintptr_t)at);
+    const char *all_end = at + left; /* one object, though C knows it by two names */
     const char *next;
     *start = NULL;
-    for (const char *at = sal_asset_stopwords_txt; at < asset_end; at = next) {
-        entry line = line_at(at, asset_end, &next);
+    *end = all_end;
+    for (; at < all_end; at = next) {
+        entry line = line_at(at, all_end, &next);
         if (!starts_list(line))
             continue;
         if (*start != NULL) {
@@ -58,7 +61,6 @@ static bool find_list(const char *language, const char **start, const char **end
         if (line.length == length + 2 && memcmp(line.bytes + 2, language, length) == 0)
             *start = next;
     }
-    *end = asset_end;
     return *start != NULL;
 }
 
