@@ -340,9 +340,9 @@ static void the_card_lists_models_and_data_sets(void **state) {
     snprintf(path, sizeof path, "%s/README.md", out);
     assert_ok(sal_file_read_all(path, 1 << 20, &card, &err));
     assert_int_equal(strncmp(card.bytes, "---\nlanguage:\n- \"en\"\ntask_categories:\n", 38), 0);
-    assert_non_null(strstr(card.bytes, "- config_name: \"some_model--news\"\n  data_files:\n"
-                                       "  - split: test\n    path: \"data/some_model/news/"
-                                       "generated_summaries_with_word_importance.json\"\n"));
+    assert_non_null(strstr(
+        card.bytes, "- config_name: \"some_model--news\"\n  data_files:\n"
+                    "  - split: test\n    path: \"data/some_model/news/predictions.json\"\n"));
     assert_non_null(strstr(card.bytes, "path: \"data/lead/news/predictions.json\""));
     assert_non_null(strstr(card.bytes, "\n| some/model | news | 2 | 4 | 2 |\n"));
     assert_non_null(strstr(card.bytes, "\n| a\\|&lt;b> | news | 1 | 1 | 0 |\n"));

@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "study/study_internal.h"
@@ -175,6 +176,89 @@ static void a_killed_writer_leaves_a_usable_study(void **state) {
     close_study(study);
     assert_int_equal(verify(made->path, NULL), 0);
     assert_false(there_is(made->path, "study.db-wal"));
+}
+
+/* What a stage does: ask what is missing, make it, store unit by unit. */
+static int do_what_is_missing(const char *path) {
+    sal_study *study = NULL;
+    sal_summarizer_info info = make_summarizer("lead", "lead", "{}");
+    const int lengths[] = {10, 20};
+    int64_t lead = 0, *keys = NULL;
+    size_t missing = 0, total = 0;
+    int rc = sal_study_open(path, SAL_STUDY_WRITE, &study, NULL);
+    if (rc == SAL_OK) {
+        rc = sal_study_put_summarizer(study, &info, &lead, NULL);
+    }
+    if (rc == SAL_OK) {
+        rc = sal_study_missing_summaries(study, lead, NULL, -1, lengths, 2, 1, &keys, &missing,
+                                         &total, NULL);
+    }
+    for (size_t i = 0; rc == SAL_OK && i < missing; i++) {
+        char text[40];
+        snprintf(text, sizeof text, "summary of document %ld", (long)keys[i]);
+        const sal_summary unit[] = {
+            {keys[i], lead, 10, 0, SAL_STATUS_OK, text, strlen(text), 4, -1, -1, NULL},
+            {keys[i], lead, 20, 0, SAL_STATUS_OK, text, strlen(text), 4, -1, -1, NULL}};
+        rc = sal_study_put_summaries(study, unit, 2, NULL, NULL);
+    }
+    sal_free(keys);
+    int closed = sal_study_close(study, NULL);
+    return rc == SAL_OK ? closed : rc;
+}
+
+static sal_buffer export_summaries(const char *path) {
+    sal_error err = {0};
+    sal_buffer out = {0};
+    sal_sink sink = sal_buffer_sink(&out);
+    sal_study *study = open_study(path, SAL_STUDY_READ);
+    assert_ok(sal_export_table(study, "summaries", NULL, SAL_FORMAT_JSONL, &sink, &err));
+    close_study(study);
+    return out;
+}
+
+static void make_documents(const char *path, int count) {
+    sal_error err = {0};
+    sal_study *study = open_study(path, SAL_STUDY_CREATE);
+    assert_ok(sal_study_begin(study, &err));
+    for (int i = 0; i < count; i++) {
+        char id[20];
+        snprintf(id, sizeof id, "%d", i);
+        add_document(study, "news", id, "text", NULL);
+    }
+    assert_ok(sal_study_commit(study, &err));
+    close_study(study);
+}
+
+static void a_run_killed_again_and_again_ends_with_the_same_rows(void **state) {
+    fixture *made = *state;
+    char straight[170];
+    int status = 0, killed = 0;
+    snprintf(straight, sizeof straight, "%s-straight", made->path);
+    make_documents(straight, 500);
+    make_documents(made->path, 500);
+    assert_int_equal(do_what_is_missing(straight), SAL_OK);
+    for (int i = 0; i < 1000; i++) {
+        pid_t number = fork();
+        assert_true(number >= 0);
+        if (number == 0) {
+            _exit(do_what_is_missing(made->path) == SAL_OK ? 0 : 1);
+        }
+        const struct timespec delay = {.tv_nsec = 1000000L * (1 + i)};
+        nanosleep(&delay, NULL);
+        kill(number, SIGKILL);
+        waitpid(number, &status, 0);
+        if (WIFEXITED(status)) {
+            break;
+        }
+        killed++;
+    }
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_true(killed > 0);
+    sal_buffer a = export_summaries(straight), b = export_summaries(made->path);
+    assert_string_equal(a.bytes, b.bytes);
+    assert_int_equal(verify(made->path, NULL), 0);
+    sal_buffer_free(&a);
+    sal_buffer_free(&b);
 }
 
 static void a_closed_study_is_one_file(void **state) {
@@ -625,6 +709,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         in_folder(a_second_writer_is_told_and_a_reader_is_not_held_up),
         in_folder(a_killed_writer_leaves_a_usable_study),
+        in_folder(a_run_killed_again_and_again_ends_with_the_same_rows),
         in_folder(a_closed_study_is_one_file),
         in_folder(a_writer_ends_well_beside_a_reader),
         in_folder(reading_makes_nothing),

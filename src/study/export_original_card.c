@@ -42,10 +42,10 @@ static int write_configuration(const sal_sink *sink, const original_part *part, 
     int rc =
         sal_buffer_add_format(&name, err, "%s--%s", part->summarizer_folder, part->corpus_folder);
     if (rc == SAL_OK) {
-        rc = sal_buffer_add_format(
-            &path, err, "data/%s/%s/%s", part->summarizer_folder, part->corpus_folder,
-            part->with_importance > 0 ? "generated_summaries_with_word_importance.json"
-                                      : "predictions.json");
+        /* Not the file with word_importance: its maps have other keys in every record, which loaders
+           of tables turn into a column for each word. */
+        rc = sal_buffer_add_format(&path, err, "data/%s/%s/predictions.json",
+                                   part->summarizer_folder, part->corpus_folder);
     }
     if (rc == SAL_OK) {
         rc = sal_sink_string(sink, "- config_name: ", err);

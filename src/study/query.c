@@ -27,6 +27,10 @@ static int code_of(int status) {
 }
 
 static const char *hint_of(int status) {
+    if (status == SQLITE_READONLY_ROLLBACK || status == SQLITE_READONLY_RECOVERY) {
+        return "; a writer was killed here: any command that writes (salient importance) repairs "
+               "it";
+    }
     switch (status & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
