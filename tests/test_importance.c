@@ -28,8 +28,10 @@ static const sal_importance_row *find(const sal_importance_list *list, const cha
 
 static void expect_count(const sal_importance_list *list, const char *word, int64_t count) {
     const sal_importance_row *row = find(list, word);
-    if (row == NULL)
+    if (row == NULL) {
         fail_msg("'%s' has no row", word);
+        return;
+    }
     if (row->count != count || row->of != list->of)
         fail_msg("'%s' is %lld of %lld, not %lld of %lld", word, (long long)row->count,
                  (long long)row->of, (long long)count, (long long)list->of);

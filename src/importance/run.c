@@ -128,18 +128,21 @@ static int measure_unit(importance_stage *stage, const sal_document *document,
                         sal_word_table *table, sal_document_measures *measures, sal_error *err) {
     sal_importance_input *inputs = sal_calloc(summaries->count, sizeof *inputs);
     sal_summary_place *places = sal_calloc(summaries->count, sizeof *places);
-    int status = inputs == NULL || places == NULL ? sal_fail_memory(err, "summaries") : SAL_OK;
-    for (size_t i = 0; i < summaries->count && status == SAL_OK; i++) {
+    int status = SAL_OK;
+    if (inputs == NULL || places == NULL) {
+        status = sal_fail_memory(err, "summaries");
+        goto done;
+    }
+    for (size_t i = 0; i < summaries->count; i++) {
         const sal_summary *summary = &summaries->items[i];
         inputs[i] = (sal_importance_input){summary->text, summary->text_length, summary->status};
         places[i] = (sal_summary_place){summary->length, summary->replica};
     }
-    if (status == SAL_OK)
-        status =
-            sal_word_table_make(stage->text, stage->options->protocol, stopwords, document->text,
-                                document->text_length, inputs, summaries->count, table, err);
+    status = sal_word_table_make(stage->text, stage->options->protocol, stopwords, document->text,
+                                 document->text_length, inputs, summaries->count, table, err);
     if (status == SAL_OK)
         status = sal_importance_measure(table, stage->options->protocol, places, measures, err);
+done:
     sal_free(inputs);
     sal_free(places);
     return status;

@@ -151,7 +151,9 @@ static int add_measures(score_list *list, const sal_score_sums *sums, sal_error 
     if (sums->with_halves == 0)
         return SAL_OK;
     double *values = sal_calloc(sums->document_count, sizeof *values);
-    int status = values == NULL ? sal_fail_memory(err, "scores") : SAL_OK;
+    int status = SAL_OK;
+    if (values == NULL)
+        return sal_fail_memory(err, "scores");
     for (sal_word_set set = SAL_ALL_WORDS; set < SAL_WORD_SETS; set++)
         for (size_t i = 0; i < sizeof rows / sizeof *rows && status == SAL_OK; i++)
             status = add_measure(list, sums, set, rows[i].offset, rows[i].measure, rows[i].ceiling,

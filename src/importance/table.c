@@ -137,11 +137,11 @@ int sal_word_table_make(const sal_text *text, sal_protocol protocol, const sal_s
     *table = (sal_word_table){.summary_count = count};
     table->counts = sal_calloc(count, sizeof *table->counts);
     table->lists = sal_calloc(count + 1, sizeof *table->lists);
-    int status = table->counts == NULL || table->lists == NULL
-                     ? sal_fail_memory(err, "the words of a document")
-                     : SAL_OK;
-    if (status == SAL_OK)
-        status = read_words(table, text, protocol, document, document_length, summaries, err);
+    if (table->counts == NULL || table->lists == NULL) {
+        sal_word_table_free(table);
+        return sal_fail_memory(err, "the words of a document");
+    }
+    int status = read_words(table, text, protocol, document, document_length, summaries, err);
     if (status == SAL_OK)
         status = sorted_occurrences(table, &all, &total, err);
     if (status != SAL_OK)
