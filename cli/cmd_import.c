@@ -31,7 +31,8 @@ static const char *const summary_fields[] = {"text",    "id",     "reference", "
 static const struct option_row rows[] = {
     {"corpus", 0, OPTION_TEXT, offsetof(struct common_options, corpus), NULL, 0, 0, "NAME", NULL,
      "What is imported",
-     "corpus the records belong to (default: the file's name without extension; stdin)"},
+     "corpus the records belong to (default: the file's name without extension; texts for plain "
+     "text; stdin)"},
     {"map", 0, OPTION_LIST, AT(map), NULL, 0, 0, "OURS=THEIRS", NULL, "What is imported",
      "take our field (text, id, reference, lang, kind; with --summaries also summary, length, "
      "replica) from a field of the input; "

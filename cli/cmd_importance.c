@@ -45,8 +45,7 @@ static int on_document(void *context, const sal_prediction_document *document, s
     int status = inputs == NULL ? sal_fail_memory(err, "summaries") : 0;
     for (size_t i = 0; status == 0 && i < document->count; i++) {
         inputs[i] = (sal_importance_input){document->summaries[i], document->summary_lengths[i],
-                                           document->statuses == NULL ? SAL_STATUS_OK
-                                                                      : document->statuses[i]};
+                                           document->statuses[i]};
     }
     if (status == 0) {
         const char *text = document->text_length > 0 ? document->text : NULL;
@@ -182,9 +181,15 @@ static int select_summarizers(struct importance_view *view, sal_summarizer_list 
         }
         suggest_offer(&suggestion, list->items[i].name);
     }
-    return sal_fail(&view->session->error, SAL_ENOTFOUND, "the study has no summarizer '%s'%s%s",
-                    by, suggestion.nearest == NULL ? "" : "; did you mean ",
-                    suggestion.nearest == NULL ? "" : suggestion.nearest);
+    if (suggestion.nearest != NULL) {
+        return sal_fail(&view->session->error, SAL_ENOTFOUND,
+                        "the study has no summarizer '%s'; did you mean '%s'?", by,
+                        suggestion.nearest);
+    }
+    return sal_fail(
+        &view->session->error, SAL_ENOTFOUND,
+        "the study has no summarizer '%s'; salient export %s --table summarizers lists them", by,
+        sal_study_path(view->study));
 }
 
 static int check_single(const struct importance_view *view) {

@@ -441,8 +441,7 @@ static int check_arguments(const struct parser *parser) {
     }
     if (parsed->argument_count > allowed && !many) {
         return usage_fail(parser->usage, help_hint(parser->command, hint),
-                          "%s: '%s' is one argument too many", parser->command->name,
-                          parsed->arguments[allowed]);
+                          "'%s' is one argument too many", parsed->arguments[allowed]);
     }
     return 0;
 }

@@ -114,7 +114,7 @@ typedef struct import_summary {
 int import_read_summary(import_job *job, const sal_record *record, import_summary *found,
                         sal_error *why) SAL_MUST_CHECK;
 
-/** The text alone of a record's summary: predictions without a study take records of any length and status. */
+/** The text of a record's summary and the status that its text tells: predictions without a study take records of any length. */
 int import_read_summary_text(import_map *map, const sal_record *record, import_summary *found,
                              sal_error *why) SAL_MUST_CHECK;
 

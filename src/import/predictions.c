@@ -12,6 +12,7 @@ typedef struct prediction {
     size_t text_length;
     size_t summary;
     size_t summary_length;
+    sal_status status;
     size_t order; /* in the file; while grouping: of the first record with this id */
     const char *id_string;
     bool has_text; /* this record or the one before, of the same document */
@@ -68,6 +69,7 @@ static int add_record(import_job *job, collection *all, const sal_record *record
     }
     if (code == SAL_OK) {
         item.summary_length = summary.text_length;
+        item.status = summary.status;
         code = keep(&all->storage, summary.text, summary.text_length, &item.summary, err);
     }
     if (code == SAL_OK) {
@@ -112,9 +114,11 @@ static int hand_out(const collection *all,
                     void *context, sal_error *err) {
     const char **summaries = sal_calloc(all->count, sizeof *summaries);
     size_t *lengths = sal_calloc(all->count, sizeof *lengths);
+    sal_status *statuses = sal_calloc(all->count, sizeof *statuses);
     const char *bytes = all->storage.bytes;
-    int code =
-        summaries == NULL || lengths == NULL ? sal_fail_memory(err, "the summaries") : SAL_OK;
+    int code = summaries == NULL || lengths == NULL || statuses == NULL
+                   ? sal_fail_memory(err, "the summaries")
+                   : SAL_OK;
 
     for (size_t i = 0, end = 0; code == SAL_OK && i < all->count; i = end) {
         const prediction *first = &all->items[i];
@@ -123,6 +127,7 @@ static int hand_out(const collection *all,
         for (end = i; end < all->count && all->items[end].order == first->order; end++) {
             summaries[end - i] = bytes + all->items[end].summary;
             lengths[end - i] = all->items[end].summary_length;
+            statuses[end - i] = all->items[end].status;
             if (document.text_length == 0 && all->items[end].text_length > 0) {
                 document.text = bytes + all->items[end].text;
                 document.text_length = all->items[end].text_length;
@@ -130,11 +135,13 @@ static int hand_out(const collection *all,
         }
         document.summaries = summaries;
         document.summary_lengths = lengths;
+        document.statuses = statuses;
         document.count = end - i;
         code = each(context, &document, err);
     }
     sal_free(summaries);
     sal_free(lengths);
+    sal_free(statuses);
     return code;
 }
 

@@ -7,6 +7,30 @@
 
 enum { MAXIMUM_NUMBER = 1000000 };
 
+static bool begins(const import_summary *found, const char *with) {
+    const char *text = found->text;
+
+    while (*text == ' ' || *text == '\t' || *text == '\n' || *text == '\r') {
+        text++;
+    }
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+static void tell_status(import_summary *found) {
+    found->status = SAL_STATUS_OK;
+    if (import_is_blank(found->text, found->text_length)) {
+        found->status = SAL_STATUS_REFUSED;
+        found->error = "the imported text is empty";
+    } else if (begins(found, "[Content restricted]")) {
+        found->status = SAL_STATUS_REFUSED;
+        found->error = found->text;
+    } else if (begins(found, "[Error:") || begins(found, "[Generation Error:") ||
+               begins(found, "[Batch Error:")) {
+        found->status = SAL_STATUS_FAILED;
+        found->error = found->text;
+    }
+}
+
 int import_read_summary_text(import_map *map, const sal_record *record, import_summary *found,
                              sal_error *why) {
     const sal_field *summary = import_find(map, record, IMPORT_SUMMARY);
@@ -22,6 +46,7 @@ int import_read_summary_text(import_map *map, const sal_record *record, import_s
     }
     found->text = summary->type == SAL_FIELD_NULL ? "" : summary->bytes;
     found->text_length = summary->type == SAL_FIELD_NULL ? 0 : summary->length;
+    tell_status(found);
     return SAL_OK;
 }
 
@@ -66,37 +91,12 @@ static int read_number(import_job *job, const sal_record *record, import_name na
         name == IMPORT_LENGTH ? "length_num_N or a number of words" : "a number", MAXIMUM_NUMBER);
 }
 
-static bool begins(const import_summary *found, const char *with) {
-    const char *text = found->text;
-
-    while (*text == ' ' || *text == '\t' || *text == '\n' || *text == '\r') {
-        text++;
-    }
-    return strncmp(text, with, strlen(with)) == 0;
-}
-
-static void tell_status(import_summary *found) {
-    found->status = SAL_STATUS_OK;
-    if (import_is_blank(found->text, found->text_length)) {
-        found->status = SAL_STATUS_REFUSED;
-        found->error = "the imported text is empty";
-    } else if (begins(found, "[Content restricted]")) {
-        found->status = SAL_STATUS_REFUSED;
-        found->error = found->text;
-    } else if (begins(found, "[Error:") || begins(found, "[Generation Error:") ||
-               begins(found, "[Batch Error:")) {
-        found->status = SAL_STATUS_FAILED;
-        found->error = found->text;
-    }
-}
-
 static int read_status(import_job *job, const sal_record *record, import_summary *found,
                        sal_error *why) {
     const sal_field *field = import_find(&job->map, record, IMPORT_STATUS);
 
     if (field == NULL || field->length == 0) {
-        tell_status(found);
-        return SAL_OK;
+        return SAL_OK; /* as its text tells */
     }
     for (int status = SAL_STATUS_OK; status <= SAL_STATUS_FAILED; status++) {
         if (field->type == SAL_FIELD_STRING &&
