@@ -71,15 +71,16 @@ int sal_text_cut(const sal_text *text, const char *bytes, size_t length, size_t 
 int sal_text_clean(const sal_text *text, const char *bytes, size_t length, sal_span *span,
                    sal_error *err) SAL_MUST_CHECK;
 
-/** Sentences by ICU's break iterator for a language ("en", "fr"; unknown: root rules); spans trimmed of white space, empty ones
- *  dropped. A newline that ends a turn of a dialogue ends a sentence too.
+/** Sentences by ICU's break iterator with the language's abbreviations ("en", "fr"; unknown or NULL: root rules); spans trimmed of white space, empty ones
+ *  dropped. Every line end ends a sentence, so turns of a dialogue stay apart.
  *  out    *spans [*count], freed by the caller with sal_free */
 int sal_text_sentences(const char *bytes, size_t length, const char *language, sal_span **spans,
                        size_t *count, sal_error *err) SAL_MUST_CHECK;
 
 /** Stop words of one language, from the pinned lists built into the library. */
 typedef struct sal_stopwords sal_stopwords;
-/** out    *out = NULL (and success) when there is no list for the language: content words are then undefined (null). */
+/** in     language: primary subtag counts ("en" of "en-GB")
+ *  out    *out = NULL (and success) when there is no list for the language: content words are then undefined (null). */
 int sal_stopwords_open(const char *language, sal_stopwords **out, sal_error *err) SAL_MUST_CHECK;
 void sal_stopwords_close(sal_stopwords *stopwords);
 /** True when the word (lower-case, apostrophes folded) is in the list, in French after one leading elision (METHODS 2) is
