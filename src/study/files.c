@@ -84,7 +84,7 @@ static bool is_young(const file_identity *file) {
 }
 
 int sal_study_file_digest(sal_study *study, const char *path, char digest[65], sal_error *err) {
-    file_identity before, after;
+    file_identity before = {0}, after = {0};
     bool found = false;
     int rc = identify(path, &before, err);
     if (rc == SAL_OK) {

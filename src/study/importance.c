@@ -6,8 +6,10 @@
 static int check_rows(const sal_importance_row *rows, size_t count, int64_t of, sal_error *err) {
     for (size_t i = 0; i < count; i++) {
         const sal_importance_row *row = &rows[i];
-        int rc = row->word == NULL ? sal_fail(err, SAL_EINVAL, "a word is missing")
-                                   : study_check_text("a word", row->word, strlen(row->word), err);
+        if (row->word == NULL) {
+            return sal_fail(err, SAL_EINVAL, "a word is missing");
+        }
+        int rc = study_check_text("a word", row->word, strlen(row->word), err);
         if (rc != SAL_OK) {
             return rc;
         }

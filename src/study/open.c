@@ -38,10 +38,10 @@ static void free_study(sal_study *study) {
     sal_free(study);
 }
 
-static int make_study(const char *path, sal_study_mode mode, sal_study **out, sal_error *err) {
+static sal_study *make_study(const char *path, sal_study_mode mode) {
     sal_study *study = sal_calloc(1, sizeof *study);
     if (study == NULL) {
-        return sal_fail_memory(err, "the study");
+        return NULL;
     }
     study->lock = -1;
     study->mode = mode;
@@ -50,10 +50,9 @@ static int make_study(const char *path, sal_study_mode mode, sal_study **out, sa
     study->lock_path = join(path, "study.lock");
     if (study->path == NULL || study->database_path == NULL || study->lock_path == NULL) {
         free_study(study);
-        return sal_fail_memory(err, "the study");
+        return NULL;
     }
-    *out = study;
-    return SAL_OK;
+    return study;
 }
 
 /* What of the study is there already. */
@@ -215,16 +214,15 @@ static void undo_create(const sal_study *study, const place *before) {
 }
 
 int sal_study_open(const char *path, sal_study_mode mode, sal_study **out, sal_error *err) {
-    sal_study *study = NULL;
     place before = {0};
     if (path == NULL || path[0] == '\0') {
         return sal_fail(err, SAL_EINVAL, "the path of the study is empty");
     }
-    int rc = make_study(path, mode, &study, err);
-    if (rc != SAL_OK) {
-        return rc;
+    sal_study *study = make_study(path, mode);
+    if (study == NULL) {
+        return sal_fail_memory(err, "the study");
     }
-    rc = look_at_place(study, &before, err);
+    int rc = look_at_place(study, &before, err);
     if (rc == SAL_OK && !before.database && mode != SAL_STUDY_CREATE) {
         rc = sal_fail(err, SAL_ENOTFOUND,
                       "%s: no study there; make one with: salient import %s FILE", path, path);

@@ -12,7 +12,7 @@ static int check_info(const sal_summarizer_info *info, char digest[65], sal_erro
         rc = study_check_name("the summarizer's kind", info->kind, err);
     }
     if (rc == SAL_OK && info->config == NULL) {
-        rc = sal_fail(err, SAL_EINVAL, "summarizer %s has no configuration", info->name);
+        return sal_fail(err, SAL_EINVAL, "summarizer %s has no configuration", info->name);
     }
     if (rc == SAL_OK) {
         rc = study_check_text("the configuration", info->config, strlen(info->config), err);
