@@ -1,0 +1,69 @@
+/** Taps: what a forward pass shows of attention and hidden states, reduced while it runs. No T×T matrix is ever kept.
+ *
+ *  Axes: L layers, H heads, T tokens, P positions, D width; row-major.
+ */
+#ifndef SALIENT_TAP_H
+#define SALIENT_TAP_H
+
+#include "salient/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sal_tap sal_tap;
+
+typedef struct sal_tap_options {
+    int threads; /* 0: the model's */
+    bool exact;  /* no flash attention, f32 K and V caches, attention from the SOFT_MAX nodes */
+    int micro_batch; /* tokens computed at once; 0: the default. Results do not depend on it beyond rounding */
+} sal_tap_options;
+
+/** A tap over an open model; the model must outlive it. Its context grows with the longest text so far. */
+int sal_tap_open(sal_model *model, const sal_tap_options *options, sal_tap **out,
+                 sal_error *err) SAL_MUST_CHECK;
+void sal_tap_close(sal_tap *tap);
+
+/** What is wanted of one text. */
+typedef struct sal_tap_request {
+    const int32_t *tokens; /* [T], T >= 1 */
+    size_t token_count;
+    bool received; /* attention received over all queries */
+    bool
+        norm; /* the same, each a_ij weighted by the norm of value j through the output projection */
+    const sal_span *
+        query_spans; /* token ranges: attention received from these queries alone, one [L,H,T] each */
+    size_t span_count;
+    bool hidden;              /* hidden states at positions */
+    const int32_t *positions; /* [P] ascending; NULL: all T */
+    size_t position_count;
+    int last_layer; /* nothing is computed after this layer's attention (or output, with hidden); < 0: all layers */
+} sal_tap_request;
+
+typedef struct sal_tap_result {
+    size_t L, H, T, D, P;
+    float *
+        received; /* [L,H,T]: column sums of attention over queries i >= j; each head sums to T. NULL when not asked for */
+    float *norm;  /* [L,H,T] */
+    float *spans; /* [span_count,L,H,T]; each head sums to the span's length */
+    float
+        *hidden; /* [L+1,P,D]: 0 = embeddings, k = output of block k-1, L = after the final norm */
+    int64_t non_finite; /* query rows with a non-finite score, left out */
+    double seconds;     /* of the forward pass */
+} sal_tap_result;
+
+/** Run one text. errs SAL_ELIMIT (longer than the model's context), SAL_EMODEL (a layer that did not see all T queries: names it),
+ *  SAL_ECANCELLED, SAL_ENOMEM */
+int sal_tap_run(sal_tap *tap, const sal_tap_request *request, sal_tap_result *result,
+                const sal_progress *progress, sal_error *err) SAL_MUST_CHECK;
+void sal_tap_result_free(sal_tap_result *result);
+
+/** Exposure: attention received relative to what uniform causal attention gives.
+ *  math   e[h,j] = received[h,j] / sum_{i>=j} 1/(i+1)     (METHODS 3)
+ *  in     received [rows,T]; out exposure [rows,T], may be the same array */
+void sal_tap_exposure(const float *received, size_t rows, size_t T, float *exposure);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
