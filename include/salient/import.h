@@ -32,18 +32,33 @@ typedef struct sal_import_options {
     size_t map_count;
     int64_t limit;  /* records a file at most; < 0: all */
     bool summaries; /* the records are summaries made elsewhere (predictions.json) */
-    const char *as; /* summaries: name of the summarizer; NULL: the file's base name */
+    const char
+        *as; /* summaries: name of the summarizer; NULL: the file's base name without extension */
     const char
         *format; /* "json", "jsonl", "csv", "tsv", "txt", or NULL: by extension, then by content */
 } sal_import_options;
 
-/** Import one file ("-": standard input) into a study open for writing.
+/** Import one file ("-": standard input) into a study open for writing. Importing it again changes nothing.
+ *
+ *  Documents     fields text|article|dialogue, id, reference|highlights|summary|synopsis, lang|language, kind; the first that is there.
+ *                Without id: FILE:line.
+ *  Summaries     generated|generated_summary|summary, length or criteria "length_num_N", replica, status; "summary" beside another
+ *                generated field is the reference. Records with one id belong to one document (without ids: those with one text that
+ *                follow each other). Several of one length without replica are replicas 0, 1, ... in file order. "[Error: ...]" and the
+ *                like are stored as failed, "[Content restricted]" and empty texts as refused, with their text. The summarizer's
+ *                configuration is the file's SHA-256 and the map.
+ *  A field that --map gives to one of ours serves as no other; one that no record has is an error.
+ *
+ *  progress      note(): each skipped record as "FILE:line: skipped: why"; update() counts records, their total is not known (0)
  *  out    *tally added to: done = documents (or summaries) added, kept = already there, failed = skipped records
- *  errs   SAL_ENOTFOUND, SAL_EIO, SAL_EFORMAT, SAL_ELIMIT; SAL_EFORMAT too when no record at all could be used */
+ *  errs   SAL_ENOTFOUND, SAL_EIO, SAL_EFORMAT, SAL_ELIMIT, SAL_ECANCELLED; SAL_EFORMAT too when no record at all could be used;
+ *         SAL_EINVAL (options; an id that several corpora have), SAL_EEXISTS (another file has the summarizer's name: --as),
+ *         SAL_EUNSUPPORTED (compressed files, Parquet, hf: sources). The study and *tally are then as they were. */
 int sal_import_file(sal_study *study, const char *path, const sal_import_options *options,
                     const sal_progress *progress, sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
 
-/** Records of a predictions file without a study: each document's summaries together.
+/** Records of a predictions file without a study: each document's summaries together, every record counted whatever its length and
+ *  status, as the published code does; like that, it stops at a record without a summary.
  *  The callback gets the documents in the order of their first record; summaries in file order.
  *  Memory is bounded by the file's size (documents are grouped by id). */
 typedef struct sal_prediction_document {
@@ -52,7 +67,8 @@ typedef struct sal_prediction_document {
     size_t text_length;
     const char *const *summaries; /* [count], NUL-terminated */
     const size_t *summary_lengths;
-    const sal_status *statuses; /* [count]; `[Error: ...]` failed, `[Content restricted]` and empty texts refused (METHODS 2) */
+    const sal_status *
+        statuses; /* [count]; `[Error: ...]` failed, `[Content restricted]` and empty texts refused (METHODS 2) */
     size_t count;
 } sal_prediction_document;
 
