@@ -184,6 +184,8 @@ def salient(setting):
 
 def driver(setting, name):
     """A measuring program of this folder, built when needed."""
+    if not (setting.build / "CMakeCache.txt").is_file():
+        raise BenchError(f"{setting.build} is no build folder; to go on, type:  make")
     command = ["cmake", "--build", setting.build, "--target", name]
     try:
         measure(command)

@@ -4,6 +4,7 @@ Runs in a Python of its own (bench/requirements.txt); `bench/generate` starts it
 
     in   {"model": GGUF, "prompts": [[token id, ...], ...], "new_tokens": N, "threads": N}      once
     out  {"ready": true, "load_seconds": S, "versions": {...}}
+    in   warm                                                                                   the first prompt alone
     in   go                                                                                     any number of times
     out  {"seconds": S, "generated": [N, ...]}
 
@@ -55,10 +56,10 @@ def load(setting):
     return torch, model
 
 
-def run_once(torch, model, setting):
+def run_once(torch, model, setting, prompts):
     """One document: its prompts one after the other. Returns the number of new tokens of each."""
     generated = []
-    for ids in setting["prompts"]:
+    for ids in prompts:
         tokens = torch.tensor([ids])
         with torch.no_grad():
             output = model.generate(
@@ -81,10 +82,11 @@ def main():
     model.generation_config.eos_token_id = None
     torch.manual_seed(1)
     for line in sys.stdin:
-        if line.strip() != "go":
-            sys.exit(f"transformers_loop.py: expected 'go', got {line.strip()!r}")
+        if line.strip() not in ("go", "warm"):
+            sys.exit(f"transformers_loop.py: expected 'go' or 'warm', got {line.strip()!r}")
+        prompts = setting["prompts"][:1] if line.strip() == "warm" else setting["prompts"]
         started = time.perf_counter()
-        generated = run_once(torch, model, setting)
+        generated = run_once(torch, model, setting, prompts)
         say({"seconds": time.perf_counter() - started, "generated": generated})
 
 
