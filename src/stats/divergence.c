@@ -83,6 +83,8 @@ int sal_stats_kl_power2(const double *p, const double *q, size_t n, double *kl, 
 }
 
 double sal_stats_renyi(const double *p, const double *q, size_t n, double alpha, int clipped) {
+    if (n == 0)
+        return NAN;
     double sum_p = clipped ? clipped_sum(p, n) : sum_of(p, n) + guard;
     double sum_q = clipped ? clipped_sum(q, n) : sum_of(q, n) + guard;
     double sum = 0;
