@@ -1,0 +1,114 @@
+/* AVX2 with FMA and F16C: 8 rows a vector, 12 sums in registers. */
+#include "attention_kernel.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#define TARGET __attribute__((target("avx2,fma,f16c")))
+#define LANES 8
+#define KEYS 4
+#define ROWS 4
+#define COLUMNS 3
+#define PRIMITIVE static inline __attribute__((always_inline)) TARGET
+
+typedef __m256 vector;
+
+PRIMITIVE vector zero(void) {
+    return _mm256_setzero_ps();
+}
+PRIMITIVE vector all(float x) {
+    return _mm256_set1_ps(x);
+}
+PRIMITIVE vector load(const float *p) {
+    return _mm256_loadu_ps(p);
+}
+PRIMITIVE void save(float *p, vector v) {
+    _mm256_storeu_ps(p, v);
+}
+PRIMITIVE vector mul(vector a, vector b) {
+    return _mm256_mul_ps(a, b);
+}
+PRIMITIVE vector add(vector a, vector b) {
+    return _mm256_add_ps(a, b);
+}
+PRIMITIVE vector sub(vector a, vector b) {
+    return _mm256_sub_ps(a, b);
+}
+PRIMITIVE vector multiply_add(vector a, vector b, vector c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+PRIMITIVE vector largest(vector a, vector b) {
+    return _mm256_max_ps(a, b);
+}
+
+/* As in attention_avx512.c; 2^n is made by its exponent bits, which are 0 (the number 0) at -127. */
+PRIMITIVE vector power2(vector x) {
+    x = _mm256_max_ps(all(-127.0f), x);
+    vector n = _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    vector r = sub(x, n);
+    vector p = all(1.535336188319500e-4f);
+    p = multiply_add(p, r, all(1.339887440266574e-3f));
+    p = multiply_add(p, r, all(9.618437357674640e-3f));
+    p = multiply_add(p, r, all(5.550332471162809e-2f));
+    p = multiply_add(p, r, all(2.402264791363012e-1f));
+    p = multiply_add(p, r, all(6.931472028550421e-1f));
+    p = multiply_add(p, r, all(1.0f));
+    __m256i power =
+        _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+    return mul(p, _mm256_castsi256_ps(power));
+}
+
+PRIMITIVE vector hide(vector v, const uint32_t *words, uint32_t bit) {
+    __m256i wanted = _mm256_set1_epi32((int32_t)bit);
+    __m256i word = _mm256_loadu_si256((const __m256i *)words);
+    __m256i seen = _mm256_cmpeq_epi32(_mm256_and_si256(word, wanted), wanted);
+    return _mm256_blendv_ps(all(-__builtin_inff()), v, _mm256_castsi256_ps(seen));
+}
+
+PRIMITIVE vector transposed_sum(const vector *v) {
+    vector a = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
+    vector b = _mm256_hadd_ps(_mm256_hadd_ps(v[4], v[5]), _mm256_hadd_ps(v[6], v[7]));
+    return add(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+}
+
+#include "attention_body.h"
+
+TARGET static void widen(const uint16_t *in, int64_t count, float *out) {
+    int64_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        save(out + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(in + i))));
+    for (; i < count; i++)
+        out[i] = _cvtsh_ss(in[i]);
+}
+
+TARGET static uint64_t see(const uint16_t *mask, int64_t count, bool *biased) {
+    uint64_t seen = 0;
+    int64_t k = 0;
+    const __m256i never = _mm256_set1_epi16((short)0xfc00);
+    const __m256i size = _mm256_set1_epi16(0x7fff);
+    for (; k + 16 <= count; k += 16) {
+        __m256i value = _mm256_loadu_si256((const __m256i *)(mask + k));
+        __m256i hidden = _mm256_cmpeq_epi16(value, never);
+        if (!_mm256_testz_si256(_mm256_andnot_si256(hidden, value), size))
+            *biased = true;
+        /* One bit a byte, then one a half: every second of the byte mask. */
+        __m128i bytes =
+            _mm_packs_epi16(_mm256_castsi256_si128(hidden), _mm256_extracti128_si256(hidden, 1));
+        seen |= (uint64_t)(uint16_t)~_mm_movemask_epi8(bytes) << k;
+    }
+    for (; k < count; k++) {
+        if (mask[k] == 0xfc00)
+            continue;
+        seen |= UINT64_C(1) << k;
+        if ((mask[k] & 0x7fff) != 0)
+            *biased = true;
+    }
+    return seen;
+}
+
+const sal_attention_kernel sal_attention_avx2 = {LANES, widen, see, chunk, decay, columns};
+
+#else
+typedef int sal_attention_avx2_needs_x86_64;
+#endif

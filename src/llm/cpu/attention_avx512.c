@@ -1,0 +1,117 @@
+/* AVX-512: 16 rows a vector, 24 sums in registers. */
+#include "attention_kernel.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")))
+#define LANES 16
+#define KEYS 8
+#define ROWS 6
+#define COLUMNS 4
+#define PRIMITIVE static inline __attribute__((always_inline)) TARGET
+
+typedef __m512 vector;
+
+PRIMITIVE vector zero(void) {
+    return _mm512_setzero_ps();
+}
+PRIMITIVE vector all(float x) {
+    return _mm512_set1_ps(x);
+}
+PRIMITIVE vector load(const float *p) {
+    return _mm512_loadu_ps(p);
+}
+PRIMITIVE void save(float *p, vector v) {
+    _mm512_storeu_ps(p, v);
+}
+PRIMITIVE vector mul(vector a, vector b) {
+    return _mm512_mul_ps(a, b);
+}
+PRIMITIVE vector add(vector a, vector b) {
+    return _mm512_add_ps(a, b);
+}
+PRIMITIVE vector sub(vector a, vector b) {
+    return _mm512_sub_ps(a, b);
+}
+PRIMITIVE vector multiply_add(vector a, vector b, vector c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+PRIMITIVE vector largest(vector a, vector b) {
+    return _mm512_max_ps(a, b);
+}
+
+/* 2^x = 2^n 2^r, n the nearest whole number; 2^r by Cephes' polynomial. Below -200 all is 0; max keeps a NaN in its second place. */
+PRIMITIVE vector power2(vector x) {
+    x = _mm512_max_ps(all(-200.0f), x);
+    vector n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    vector r = sub(x, n);
+    vector p = all(1.535336188319500e-4f);
+    p = multiply_add(p, r, all(1.339887440266574e-3f));
+    p = multiply_add(p, r, all(9.618437357674640e-3f));
+    p = multiply_add(p, r, all(5.550332471162809e-2f));
+    p = multiply_add(p, r, all(2.402264791363012e-1f));
+    p = multiply_add(p, r, all(6.931472028550421e-1f));
+    p = multiply_add(p, r, all(1.0f));
+    return _mm512_scalef_ps(p, n);
+}
+
+PRIMITIVE vector hide(vector v, const uint32_t *words, uint32_t bit) {
+    __mmask16 seen =
+        _mm512_test_epi32_mask(_mm512_loadu_si512(words), _mm512_set1_epi32((int32_t)bit));
+    return _mm512_mask_blend_ps(seen, all(-__builtin_inff()), v);
+}
+
+/* Lanes 4 i + j of each 128-bit part: the part's share of the sums of four vectors. */
+PRIMITIVE vector sum_four(const vector *v) {
+    vector a = add(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
+    vector b = add(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
+    __m512d low = _mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b));
+    __m512d high = _mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b));
+    return add(_mm512_castpd_ps(low), _mm512_castpd_ps(high));
+}
+
+/* Lane j of the result is the sum of v[j]'s lanes. */
+PRIMITIVE vector transposed_sum(const vector *v) {
+    vector a = sum_four(v), b = sum_four(v + 4), c = sum_four(v + 8), d = sum_four(v + 12);
+    vector ab = add(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+    vector cd = add(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
+    return add(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+}
+
+#include "attention_body.h"
+
+TARGET static void widen(const uint16_t *in, int64_t count, float *out) {
+    int64_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        save(out + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(in + i))));
+    if (i < count) {
+        __mmask16 rest = (__mmask16)((1u << (count - i)) - 1);
+        _mm512_mask_storeu_ps(out + i, rest,
+                              _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(rest, in + i)));
+    }
+}
+
+TARGET static uint64_t see(const uint16_t *mask, int64_t count, bool *biased) {
+    uint64_t seen = 0;
+    for (int half = 0; half < 2; half++) {
+        int64_t left = count - 32 * half;
+        if (left <= 0)
+            break;
+        __mmask32 there = left >= 32 ? UINT32_MAX : (__mmask32)((UINT32_C(1) << left) - 1);
+        __m512i value = _mm512_maskz_loadu_epi16(there, mask + 32 * half);
+        __mmask32 bits =
+            _mm512_mask_cmpneq_epi16_mask(there, value, _mm512_set1_epi16((short)0xfc00));
+        if (_mm512_mask_test_epi16_mask(bits, value, _mm512_set1_epi16(0x7fff)) != 0)
+            *biased = true;
+        seen |= (uint64_t)bits << (32 * half);
+    }
+    return seen;
+}
+
+const sal_attention_kernel sal_attention_avx512 = {LANES, widen, see, chunk, decay, columns};
+
+#else
+typedef int sal_attention_avx512_needs_x86_64;
+#endif

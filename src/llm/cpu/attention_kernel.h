@@ -1,0 +1,61 @@
+/** What attention.c asks of the instruction set: a handful of loops over one block of query rows and one chunk of keys.
+ *
+ *  A block is up to three vectors of query rows, one row a lane; a chunk is 64 keys. Scores are kept [key][row], so that maximum,
+ *  exponential and sum run down the lanes without a shuffle, and so that K need not be transposed: a key's number is broadcast, the
+ *  queries' lie side by side.
+ */
+#ifndef SALIENT_CPU_ATTENTION_KERNEL_H
+#define SALIENT_CPU_ATTENTION_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "attention.h"
+
+enum {
+    SAL_CHUNK = 64,     /* keys of a chunk */
+    SAL_VECTORS = 3,    /* vectors of a block */
+    SAL_LANES_MAX = 16, /* of any instruction set */
+    SAL_LINE = 64       /* alignment of every array, in bytes */
+};
+
+/** One block against one chunk. W = SAL_VECTORS * lanes is the row stride of every [.., W] array. */
+typedef struct sal_chunk {
+    int vectors;          /* in use, 1 .. SAL_VECTORS */
+    int64_t rows;         /* whose output is wanted, <= vectors * lanes */
+    int64_t width;        /* of keys */
+    int64_t value_width;  /* rounded up to whole vectors; 0: no output */
+    const float *queries; /* [width, W], scaled by scale * log2(e) */
+    const float *keys;    /* [SAL_CHUNK, width] */
+    const float *values;  /* [SAL_CHUNK, value_width] */
+    const uint32_t *seen
+        [SAL_VECTORS]; /* [2, lanes]: bit k of word w: this row sees key 32 w + k. NULL: all do */
+    const float *bias; /* [SAL_CHUNK, W] to add, or NULL */
+    float *weights;    /* out [SAL_CHUNK, W]: 2^(score - max) */
+    float *max, *sum;  /* in/out [W]: of the rows so far */
+    float *factor;     /* scratch [W] */
+    float *out;        /* in/out [W, value_width]: not yet divided by sum */
+} sal_chunk;
+
+typedef struct sal_attention_kernel {
+    int lanes;
+    /** Half to float. in [count] half; out [count] */
+    void (*widen)(const uint16_t *in, int64_t count, float *out);
+    /** Bit k: mask[k] is not -inf, k < count <= 64. *biased is set when one of these is not 0. */
+    uint64_t (*see)(const uint16_t *mask, int64_t count, bool *biased);
+    /** Scores, running maximum, exponentials, sums and output of one chunk. */
+    void (*chunk)(const sal_chunk *chunk);
+    /** out[r] = base[r] * 2^(from[r] - to[r]), r < vectors * lanes */
+    void (*decay)(const float *from, const float *to, const float *base, int vectors, float *out);
+    /** sums[k] += sum over the lanes of weights[k * W + lane] * factor[lane], k < SAL_CHUNK */
+    void (*columns)(const float *weights, const float *factor, float *sums);
+} sal_attention_kernel;
+
+extern const sal_attention_kernel sal_attention_portable;
+#if defined(__x86_64__)
+extern const sal_attention_kernel sal_attention_avx2;
+extern const sal_attention_kernel sal_attention_avx512;
+#endif
+
+#endif

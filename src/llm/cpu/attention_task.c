@@ -1,0 +1,425 @@
+/* One task of an attention: blocks of rows against chunks of keys. See attention_plan.h for the cutting. */
+#include <math.h>
+#include <string.h>
+
+#include "attention_plan.h"
+
+static const float LOG2_E = 1.44269504088896340736f;
+
+/* ---- scratch ------------------------------------------------------------------------------------------------------------- */
+
+/* Arrays of a block, in the order of sal_block. */
+static void lay_out_block(const sal_plan *plan, sal_block *block, sal_carver *memory) {
+    const int64_t rows = plan->rows;
+    const int64_t chunks = plan->measure != NULL ? plan->chunks : 0;
+    block->queries = sal_carve(memory, plan->a->width * rows, sizeof(float));
+    block->out = sal_carve(memory, rows * plan->value_width, sizeof(float));
+    block->max = sal_carve(memory, rows, sizeof(float));
+    block->sum = sal_carve(memory, rows, sizeof(float));
+    block->factor = sal_carve(memory, rows, sizeof(float));
+    block->weights = sal_carve(memory, (chunks > 0 ? chunks : 1) * SAL_CHUNK * rows, sizeof(float));
+    block->history = sal_carve(memory, chunks * rows, sizeof(float));
+    block->visited = sal_carve(memory, chunks, 1);
+}
+
+/* What all blocks of a task share. */
+typedef struct task {
+    const sal_plan *plan;
+    int64_t slab;
+    int64_t index;
+    int64_t stream, head_kv;
+    sal_block block;      /* many queries: one after the other */
+    sal_block *each;      /* few queries: all at once */
+    float *keys, *values; /* one chunk, when they are not widened beforehand */
+    float *bias;          /* [SAL_CHUNK, W] */
+    float *base;          /* [spans, W] */
+    float *decayed;       /* [W] */
+    float *sums;          /* [spans, group, chunks * SAL_CHUNK] of this task */
+    int64_t nonfinite;
+} task;
+
+static size_t lay_out(const sal_plan *plan, task *t, char *scratch) {
+    sal_carver memory = {scratch, 0};
+    const int64_t spans = plan->measure != NULL ? (int64_t)plan->measure->span_count : 0;
+    t->bias = sal_carve(&memory, SAL_CHUNK * plan->rows, sizeof(float));
+    t->decayed = sal_carve(&memory, plan->rows, sizeof(float));
+    t->base = sal_carve(&memory, spans * plan->rows, sizeof(float));
+    if (!plan->few) {
+        lay_out_block(plan, &t->block, &memory);
+        return memory.used;
+    }
+    t->keys = sal_carve(&memory, SAL_CHUNK * plan->a->width, sizeof(float));
+    t->values = sal_carve(&memory, SAL_CHUNK * plan->value_width, sizeof(float));
+    t->each = sal_carve(&memory, plan->blocks, sizeof(sal_block));
+    for (int64_t b = 0; b < plan->blocks; b++)
+        lay_out_block(plan, scratch == NULL ? &t->block : &t->each[b], &memory);
+    return memory.used;
+}
+
+size_t sal_task_scratch_bytes(const sal_plan *plan) {
+    task t = {.plan = plan};
+    return lay_out(plan, &t, NULL);
+}
+
+/* ---- keys and values ----------------------------------------------------------------------------------------------------------- */
+
+static const char *key_at(const sal_plan *plan, int64_t slab, int64_t key) {
+    const sal_attention *a = plan->a;
+    return (const char *)a->k + (size_t)(slab / a->heads_kv) * a->k_stream +
+           (size_t)(slab % a->heads_kv) * a->k_head + (size_t)key * a->k_key;
+}
+
+static const char *value_at(const sal_plan *plan, int64_t slab, int64_t key) {
+    const sal_attention *a = plan->a;
+    return (const char *)a->v + (size_t)(slab / a->heads_kv) * a->v_stream +
+           (size_t)(slab % a->heads_kv) * a->v_head + (size_t)key * a->v_key;
+}
+
+static bool finite_row(const float *row, int64_t count) {
+    /* x * 0 is 0 for finite x and NaN otherwise. */
+    float zero = 0;
+    for (int64_t i = 0; i < count; i++)
+        zero += row[i] * 0.0f;
+    return zero == 0.0f;
+}
+
+uint64_t sal_task_widen(const sal_plan *plan, int64_t slab, int64_t chunk, float *keys,
+                        float *values) {
+    const sal_attention *a = plan->a;
+    uint64_t poisoned = 0;
+    for (int64_t k = 0; k < SAL_CHUNK; k++) {
+        const int64_t key = chunk * SAL_CHUNK + k;
+        float *row = keys + k * a->width;
+        float *value = values + k * plan->value_width;
+        if (key >= a->keys) {
+            memset(row, 0, (size_t)a->width * sizeof *row);
+            memset(value, 0, (size_t)plan->value_width * sizeof *value);
+            continue;
+        }
+        plan->kernel->widen((const uint16_t *)(const void *)key_at(plan, slab, key), a->width, row);
+        if (plan->value_width == 0)
+            continue;
+        plan->kernel->widen((const uint16_t *)(const void *)value_at(plan, slab, key),
+                            a->value_width, value);
+        const size_t rest = (size_t)(plan->value_width - a->value_width);
+        memset(value + a->value_width, 0, rest * sizeof *value);
+        if (!finite_row(value, a->value_width)) {
+            memset(value, 0, (size_t)plan->value_width * sizeof *value);
+            poisoned |= UINT64_C(1) << k;
+        }
+    }
+    return poisoned;
+}
+
+/* ---- a block --------------------------------------------------------------------------------------------------------------------- */
+
+static const char *query_at(const task *t, int64_t query, int64_t head) {
+    const sal_attention *a = t->plan->a;
+    return (const char *)a->q + (size_t)t->stream * a->q_stream +
+           (size_t)(t->head_kv * t->plan->group + head) * a->q_head + (size_t)query * a->q_query;
+}
+
+static void start_block(const task *t, sal_block *block, int64_t unit, int64_t end) {
+    const sal_plan *plan = t->plan;
+    const float scale = plan->a->scale * LOG2_E;
+    const int64_t width = plan->a->width;
+    block->unit = unit;
+    block->vectors = (int)(end - unit < SAL_VECTORS ? end - unit : SAL_VECTORS);
+    block->rows = 0;
+    for (int64_t row = 0; row < block->vectors * plan->lanes; row++) {
+        int64_t query, head;
+        float *lane = block->queries + row;
+        if (!sal_plan_row(plan, unit + row / plan->lanes, row % plan->lanes, &query, &head)) {
+            for (int64_t i = 0; i < width; i++)
+                lane[i * plan->rows] = 0.0f;
+            continue;
+        }
+        const float *q = (const float *)(const void *)query_at(t, query, head);
+        for (int64_t i = 0; i < width; i++)
+            lane[i * plan->rows] = q[i] * scale;
+        block->rows = row + 1;
+    }
+    for (int64_t row = 0; row < plan->rows; row++) {
+        block->max[row] =
+            -1e30f; /* finite, so that a row which sees nothing yet has weights 0, not NaN */
+        block->sum[row] = 0.0f;
+        block->factor[row] = 0.0f;
+    }
+    memset(block->out, 0, (size_t)(plan->rows * plan->value_width) * sizeof(float));
+    if (plan->measure != NULL)
+        memset(block->visited, 0, (size_t)plan->chunks);
+}
+
+static int64_t mask_index(const task *t, int64_t unit, int64_t chunk) {
+    const sal_plan *plan = t->plan;
+    const int64_t stream = plan->a->mask_stream == 0 ? 0 : t->stream;
+    return (stream * plan->mask_units + sal_plan_mask_unit(plan, unit)) * plan->chunks + chunk;
+}
+
+/* Masks that are more than 0 and -inf: their numbers, row by row. */
+static void fill_bias(const task *t, const sal_block *block, int64_t chunk) {
+    const sal_plan *plan = t->plan;
+    const sal_attention *a = plan->a;
+    const int64_t first = chunk * SAL_CHUNK;
+    const int64_t count = a->keys - first < SAL_CHUNK ? a->keys - first : SAL_CHUNK;
+    memset(t->bias, 0, (size_t)(SAL_CHUNK * plan->rows) * sizeof(float));
+    for (int64_t row = 0; row < block->vectors * plan->lanes; row++) {
+        int64_t query, head;
+        float bias[SAL_CHUNK];
+        if (!sal_plan_row(plan, block->unit + row / plan->lanes, row % plan->lanes, &query, &head))
+            continue;
+        const char *mask = (const char *)a->mask + (size_t)t->stream * a->mask_stream +
+                           (size_t)query * a->mask_query + (size_t)first * sizeof(uint16_t);
+        plan->kernel->widen((const uint16_t *)(const void *)mask, count, bias);
+        for (int64_t k = 0; k < count; k++)
+            t->bias[k * plan->rows + row] = bias[k] == -INFINITY ? 0.0f : bias[k] * LOG2_E;
+    }
+}
+
+/* Values that are not finite, for the rows that do see them; everyone else multiplied their zeros. */
+static void add_poisoned(const task *t, const sal_block *block, const sal_chunk *c, int64_t chunk,
+                         uint64_t poisoned) {
+    const sal_plan *plan = t->plan;
+    const int64_t count = plan->a->value_width;
+    for (int64_t k = 0; k < SAL_CHUNK; k++) {
+        if ((poisoned >> k & 1) == 0)
+            continue;
+        const char *half = value_at(plan, plan->first_slab + t->slab, chunk * SAL_CHUNK + k);
+        for (int64_t row = 0; row < block->rows; row++) {
+            const uint32_t *seen = c->seen[row / plan->lanes];
+            if (seen != NULL && (seen[k / 32 * plan->lanes + row % plan->lanes] >> k % 32 & 1) == 0)
+                continue;
+            float *out = c->out + row * plan->value_width;
+            for (int64_t i = 0; i < count; i++) {
+                float value;
+                plan->kernel->widen((const uint16_t *)(const void *)half + i, 1, &value);
+                out[i] += value * c->weights[k * plan->rows + row];
+            }
+        }
+    }
+}
+
+static void step(const task *t, sal_block *block, int64_t chunk, const float *keys,
+                 const float *values, uint64_t poisoned) {
+    const sal_plan *plan = t->plan;
+    int most = SAL_SEES_NONE;
+    sal_chunk c = {.vectors = block->vectors,
+                   .rows = block->rows,
+                   .width = plan->a->width,
+                   .value_width = plan->value_width,
+                   .queries = block->queries,
+                   .keys = keys,
+                   .values = values,
+                   .max = block->max,
+                   .sum = block->sum,
+                   .factor = block->factor,
+                   .out = block->out};
+    for (int v = 0; v < block->vectors; v++) {
+        const int64_t at = mask_index(t, block->unit + v, chunk);
+        const int state = plan->states[at];
+        c.seen[v] = state == SAL_SEES_ALL ? NULL : plan->seen + at * 2 * plan->lanes;
+        most = state > most ? state : most;
+    }
+    if (most == SAL_SEES_NONE)
+        return;
+    if (most == SAL_SEES_BIASED) {
+        fill_bias(t, block, chunk);
+        c.bias = t->bias;
+    }
+    c.weights = block->weights;
+    if (plan->measure != NULL) {
+        c.weights += chunk * SAL_CHUNK * plan->rows;
+        block->visited[chunk] = 1;
+    }
+    plan->kernel->chunk(&c);
+    if (poisoned != 0 && plan->value_width > 0)
+        add_poisoned(t, block, &c, chunk, poisoned);
+    if (plan->measure != NULL)
+        memcpy(block->history + chunk * plan->rows, block->max, (size_t)plan->rows * sizeof(float));
+}
+
+/* ---- results of a block ------------------------------------------------------------------------------------------------------------ */
+
+static void write_out(const task *t, const sal_block *block) {
+    const sal_plan *plan = t->plan;
+    const sal_attention *a = plan->a;
+    for (int64_t row = 0; row < block->rows; row++) {
+        int64_t query, head;
+        if (!sal_plan_row(plan, block->unit + row / plan->lanes, row % plan->lanes, &query, &head))
+            continue;
+        const float sum = block->sum[row];
+        const float share = sum == 0.0f ? 0.0f : 1.0f / sum;
+        const float *from = block->out + row * plan->value_width;
+        float *out = (float *)(void *)((char *)a->out + (size_t)t->stream * a->out_stream +
+                                       (size_t)query * a->out_query +
+                                       (size_t)(t->head_kv * plan->group + head) * a->out_head);
+        for (int64_t i = 0; i < a->value_width; i++)
+            out[i] = from[i] * share;
+    }
+}
+
+/* Few queries: maximum, sum and output of every row go to where all tasks' are put together. */
+static void write_found(const task *t, const sal_block *block) {
+    const sal_plan *plan = t->plan;
+    const int64_t stride = 2 + plan->value_width;
+    float *found = plan->found + ((t->slab * plan->tasks + t->index) * plan->units + block->unit) *
+                                     plan->lanes * stride;
+    for (int64_t row = 0; row < block->rows; row++) {
+        float *to = found + row * stride;
+        to[0] = block->max[row];
+        to[1] = block->sum[row];
+        memcpy(to + 2, block->out + row * plan->value_width,
+               (size_t)plan->value_width * sizeof *to);
+    }
+}
+
+/* A row without a finite sum: out of the columns, whatever its weights are. */
+static void silence(const sal_plan *plan, sal_block *block, int64_t row) {
+    block->max[row] = 0.0f;
+    for (int64_t chunk = 0; chunk < plan->chunks; chunk++) {
+        if (!block->visited[chunk])
+            continue;
+        block->history[chunk * plan->rows + row] = 0.0f;
+        for (int64_t k = 0; k < SAL_CHUNK; k++)
+            block->weights[(chunk * SAL_CHUNK + k) * plan->rows + row] = 0.0f;
+    }
+}
+
+/* base[span][row]: 1 / sum for rows of the span, else 0. */
+static void fill_base(task *t, sal_block *block) {
+    const sal_plan *plan = t->plan;
+    const sal_attention_measure *measure = plan->measure;
+    memset(t->base, 0, measure->span_count * (size_t)plan->rows * sizeof(float));
+    for (int64_t row = 0; row < block->vectors * plan->lanes; row++) {
+        int64_t query, head;
+        if (!sal_plan_row(plan, block->unit + row / plan->lanes, row % plan->lanes, &query, &head))
+            continue;
+        const float sum = block->sum[row];
+        if (!isfinite(sum)) {
+            t->nonfinite++;
+            silence(plan, block, row);
+            continue;
+        }
+        for (size_t s = 0; s < measure->span_count; s++) {
+            const sal_attention_span *span = &measure->spans[s];
+            if (query >= span->first && query < span->end && sum > 0.0f)
+                t->base[(int64_t)s * plan->rows + row] = 1.0f / sum;
+        }
+    }
+}
+
+/* Add one vector's weights to the sums of its head; when few queries share a vector among heads, head after head. */
+static void add_vector(const task *t, const sal_block *block, int v, const float *weights,
+                       const float *decayed, float *sums) {
+    const sal_plan *plan = t->plan;
+    const int64_t keys = plan->chunks * SAL_CHUNK;
+    const int64_t unit = block->unit + v;
+    if (!plan->few) {
+        plan->kernel->columns(weights + v * plan->lanes, decayed + v * plan->lanes,
+                              sums + unit % plan->group * keys);
+        return;
+    }
+    for (int64_t head = 0; head < plan->group; head++) {
+        float own[SAL_LANES_MAX] = {0};
+        bool any = false;
+        for (int64_t lane = 0; lane < plan->lanes; lane++) {
+            int64_t query, of;
+            if (!sal_plan_row(plan, unit, lane, &query, &of) || of != head)
+                continue;
+            own[lane] = decayed[v * plan->lanes + lane];
+            any = true;
+        }
+        if (any)
+            plan->kernel->columns(weights + v * plan->lanes, own, sums + head * keys);
+    }
+}
+
+static void add_columns(task *t, sal_block *block) {
+    const sal_plan *plan = t->plan;
+    fill_base(t, block);
+    for (size_t s = 0; s < plan->measure->span_count; s++) {
+        const float *base = t->base + (int64_t)s * plan->rows;
+        float *sums = t->sums + (int64_t)s * plan->group * plan->chunks * SAL_CHUNK;
+        bool any = false;
+        for (int64_t row = 0; row < plan->rows; row++)
+            any = any || base[row] != 0.0f;
+        for (int64_t chunk = 0; any && chunk < plan->chunks; chunk++) {
+            if (!block->visited[chunk])
+                continue;
+            plan->kernel->decay(block->history + chunk * plan->rows, block->max, base,
+                                block->vectors, t->decayed);
+            for (int v = 0; v < block->vectors; v++)
+                add_vector(t, block, v, block->weights + chunk * SAL_CHUNK * plan->rows, t->decayed,
+                           sums + chunk * SAL_CHUNK);
+        }
+    }
+}
+
+/* ---- the two kinds of task ------------------------------------------------------------------------------------------------------------ */
+
+static void run_many(task *t) {
+    const sal_plan *plan = t->plan;
+    const int64_t first = t->index * plan->task_units;
+    const int64_t end =
+        first + plan->task_units < plan->units ? first + plan->task_units : plan->units;
+    const float *keys = plan->keys + t->slab * plan->chunks * SAL_CHUNK * plan->a->width;
+    const float *values = plan->values + t->slab * plan->chunks * SAL_CHUNK * plan->value_width;
+    const uint64_t *poisoned = plan->poisoned + t->slab * plan->chunks;
+    for (int64_t unit = first; unit < end; unit += SAL_VECTORS) {
+        start_block(t, &t->block, unit, end);
+        for (int64_t chunk = 0; chunk < plan->chunks; chunk++)
+            step(t, &t->block, chunk, keys + chunk * SAL_CHUNK * plan->a->width,
+                 values + chunk * SAL_CHUNK * plan->value_width, poisoned[chunk]);
+        if (plan->value_width > 0)
+            write_out(t, &t->block);
+        if (plan->measure != NULL)
+            add_columns(t, &t->block);
+    }
+}
+
+static void run_few(task *t) {
+    const sal_plan *plan = t->plan;
+    const int64_t per_task = (plan->chunks + plan->tasks - 1) / plan->tasks;
+    const int64_t length = plan->tasks == 1 ? per_task : SAL_SEGMENT;
+    const int64_t first = t->index * length;
+    const int64_t end = first + length < plan->chunks ? first + length : plan->chunks;
+    for (int64_t b = 0; b < plan->blocks; b++)
+        start_block(t, &t->each[b], b * SAL_VECTORS, plan->units);
+    for (int64_t chunk = first; chunk < end; chunk++) {
+        bool any = false;
+        for (int64_t unit = 0; unit < plan->units; unit++)
+            any = any || plan->states[mask_index(t, unit, chunk)] != SAL_SEES_NONE;
+        if (!any)
+            continue;
+        const uint64_t poisoned =
+            sal_task_widen(plan, plan->first_slab + t->slab, chunk, t->keys, t->values);
+        for (int64_t b = 0; b < plan->blocks; b++)
+            step(t, &t->each[b], chunk, t->keys, t->values, poisoned);
+    }
+    for (int64_t b = 0; b < plan->blocks; b++) {
+        write_found(t, &t->each[b]);
+        if (plan->measure != NULL)
+            add_columns(t, &t->each[b]);
+    }
+}
+
+void sal_task_run(const sal_plan *plan, int64_t slab, int64_t index, char *scratch) {
+    const int64_t absolute = plan->first_slab + slab;
+    task t = {.plan = plan,
+              .slab = slab,
+              .index = index,
+              .stream = absolute / plan->a->heads_kv,
+              .head_kv = absolute % plan->a->heads_kv};
+    lay_out(plan, &t, scratch);
+    if (plan->measure != NULL) {
+        const size_t count =
+            plan->measure->span_count * (size_t)(plan->group * plan->chunks * SAL_CHUNK);
+        t.sums = plan->columns + (size_t)(slab * plan->tasks + index) * count;
+        memset(t.sums, 0, count * sizeof(float));
+    }
+    if (plan->few)
+        run_few(&t);
+    else
+        run_many(&t);
+    plan->nonfinite[slab * plan->tasks + index] = t.nonfinite;
+}
