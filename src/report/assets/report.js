@@ -144,10 +144,11 @@ const salient = (() => {
             ], state.protocol, (value) => { state.protocol = value; changed(); }));
         }
         const nav = document.getElementById("nav");
-        study.corpora.forEach((corpus, i) => nav.append(element("a", { href: `#corpus-${i}` }, nameOf(corpus.name))));
-        for (const [id, label] of [["documents", "Documents"], ["methods", "Methods"], ["provenance", "Provenance"]]) {
-            nav.append(element("a", { href: `#${id}` }, label));
-        }
+        const link = (id, label) => nav.append(element("a", { href: `#${id}` }, label));
+        link("documents", "Documents");
+        study.corpora.forEach((corpus, i) => link(`corpus-${i}`, nameOf(corpus.name)));
+        link("methods", "Methods");
+        link("provenance", "Provenance");
         const button = document.getElementById("theme");
         const dark = () => document.documentElement.dataset.theme
             ? document.documentElement.dataset.theme === "dark"

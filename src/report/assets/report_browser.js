@@ -360,9 +360,10 @@
     }
 
     let started = false;
-    document.getElementById("documents-note").textContent = study.corpora.some((c) => c.shown < c.documents)
-        ? `Shown are the first ${study.corpora.map((c) => `${count(c.shown)} of ${count(c.documents)} (${visible(c.name)})`).join(", ")} documents; the tables above are over all of them.`
-        : "All documents of the study.";
+    const cut = study.corpora.filter((c) => c.shown < c.documents);
+    document.getElementById("documents-note").textContent = cut.length === 0 ? "All documents of the study."
+        : `Shown: ${cut.map((c) => `the first ${count(c.shown)} of ${count(c.documents)} documents of ${visible(c.name)}`).join(", ")}` +
+          `${cut.length < study.corpora.length ? ", all of the others" : ""}. The tables below are over all of them.`;
     if (documents.length === 0 || study.summarizers.length === 0) {
         place.append(element("p", { class: "muted" }, "No documents to show."));
         return;
@@ -371,6 +372,9 @@
     /* Begin with a model rather than a baseline: it is what people come for. */
     const model = study.summarizers.findIndex((s) => s.kind === "model" || s.kind === "endpoint");
     view.a = model >= 0 ? model : 0;
+    const largest = study.corpora.reduce((best, corpus, c) => corpus.documents > study.corpora[best].documents ? c : best, 0);
+    const firstOf = (wanted) => documents.findIndex((doc) => wanted(doc) && summarizerOf(doc, view.a));
+    view.document = [firstOf((doc) => doc.corpus === largest), firstOf(() => true), 0].find((index) => index >= 0);
     const recalled = recall();
 
     const headings = study.corpora.map((corpus, c) => documents.some((doc) => doc.corpus === c)
