@@ -224,7 +224,7 @@ static void put_unit(sal_block *block, page_document *page, const unit *made,
     sal_block_close(block, '}');
 }
 
-/* Make and write the numbered words of one protocol. *present = there is importance of that protocol. */
+/* Make and write the numbered words of one protocol; null for paper where nothing was computed with it. */
 static void put_protocol(sal_block *block, page_document *page, sal_protocol protocol,
                          sal_vocabulary *vocabulary) {
     bool present = protocol == SAL_STRICT; /* summaries are marked with these numbers anyway */

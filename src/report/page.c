@@ -19,6 +19,10 @@ typedef struct asset {
     const char *end;
 } asset;
 
+static int write_asset(const sal_sink *sink, const asset *file, sal_error *err) {
+    return sal_sink_write(sink, file->start, (size_t)(file->end - file->start), err);
+}
+
 enum { SCRIPTS_WITHOUT_CHARTS = 2, SCRIPTS = 4 };
 
 /* In the order they run: plotly.js is long, so the page is drawn before it is read. */
@@ -104,8 +108,7 @@ static int put_scripts(sal_report *report, const sal_sink *sink, sal_error *err)
     for (size_t i = 0; i < script_count(report) && code == SAL_OK; i++) {
         code = sal_sink_string(sink, "<script>", err);
         if (code == SAL_OK) {
-            code = sal_sink_write(sink, scripts[i].start,
-                                  (size_t)(scripts[i].end - scripts[i].start), err);
+            code = write_asset(sink, &scripts[i], err);
         }
         if (code == SAL_OK) {
             code = sal_sink_string(sink, "</script>\n", err);
@@ -126,9 +129,10 @@ static int put_title(sal_report *report, const sal_sink *sink, sal_error *err) {
 }
 
 static int put_style(sal_report *report, const sal_sink *sink, sal_error *err) {
+    const asset style = {sal_asset_report_css, sal_asset_report_css_end};
+
     (void)report;
-    return sal_sink_write(sink, sal_asset_report_css,
-                          (size_t)(sal_asset_report_css_end - sal_asset_report_css), err);
+    return write_asset(sink, &style, err);
 }
 
 static int put_study(sal_report *report, const sal_sink *sink, sal_error *err) {
