@@ -165,12 +165,13 @@ static const struct marker *marker_at(const char *text, size_t length) {
 }
 
 int sal_report_page(sal_report *report, const sal_sink *sink, sal_error *err) {
-    const char *plain = sal_asset_report_html; /* start of what is written as it stands */
+    const asset page = {sal_asset_report_html, sal_asset_report_html_end};
+    const char *plain = page.start; /* start of what is written as it stands */
     const char *at = plain;
     int code = SAL_OK;
 
-    while (code == SAL_OK && at < sal_asset_report_html_end) {
-        const struct marker *found = marker_at(at, (size_t)(sal_asset_report_html_end - at));
+    while (code == SAL_OK && at < page.end) {
+        const struct marker *found = marker_at(at, (size_t)(page.end - at));
 
         if (found == NULL) {
             at++;
