@@ -9,6 +9,7 @@ extern const struct command command_summarize;
 extern const struct command command_importance;
 extern const struct command command_export;
 extern const struct command command_report;
+extern const struct command command_score;
 extern const struct command command_verify;
 extern const struct command command_model_info;
 extern const struct command command_model_convert;
