@@ -1,0 +1,24 @@
+# What README.md tells a newcomer to type works as it stands.
+load common
+
+@test "the five-minute tour runs line by line" {
+    mkdir bin && ln -s "$SALIENT" bin/salient && ln -s "$SOURCE/examples" examples
+    # The first ```sh block; a line that fails ends the test and names itself.
+    sed -n '/^```sh$/,/^```$/p' "$SOURCE/README.md" | sed '1d;/^```$/,$d' >tour.sh
+    [ "$(grep -c '^salient ' tour.sh)" -ge 7 ]
+    PATH="$PWD/bin:$PATH" bash -e -o pipefail tour.sh >tour.out 2>&1 </dev/null || { cat tour.out; return 1; }
+    [ -s importance.csv ]
+    head -n 1 importance.csv | grep -q '^corpus,document,summarizer,protocol,word,count,of,importance,content_word'
+    [ -s mystudy.html ]
+}
+
+@test "every salient command that README.md shows exists with the options shown" {
+    grep -o -E '^    salient [a-z]+.*' "$SOURCE/README.md" | sed 's/ *#.*//' >lines
+    [ -s lines ]
+    while read -r _ command rest; do
+        "$SALIENT" "$command" --help >help
+        for option in $(grep -o -E -- '--[a-z-]+' <<<"$rest"); do
+            grep -q -e "$option" help || { echo "salient $command has no $option"; return 1; }
+        done
+    done <lines
+}
