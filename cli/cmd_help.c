@@ -20,7 +20,7 @@ static const struct option_row rows[] = {
     {0}};
 
 static int print_named(struct session *session) {
-    struct usage_error usage;
+    struct usage_error usage = {"", ""};
     char *words[2] = {NULL, NULL};
     int used = 0;
     const int count = session->argument_count > 2 ? 2 : (int)session->argument_count;

@@ -38,20 +38,12 @@ struct predictions {
     sal_buffer out;
 };
 
-static int on_document(void *context, const sal_prediction_document *document, sal_error *err) {
-    struct predictions *predictions = context;
+static int add_document(struct predictions *predictions, const sal_prediction_document *document,
+                        const sal_importance_input *inputs, sal_error *err) {
     sal_importance_list *list = NULL;
-    sal_importance_input *inputs = sal_calloc(document->count, sizeof *inputs);
-    int status = inputs == NULL ? sal_fail_memory(err, "summaries") : 0;
-    for (size_t i = 0; status == 0 && i < document->count; i++) {
-        inputs[i] = (sal_importance_input){document->summaries[i], document->summary_lengths[i],
-                                           document->statuses[i]};
-    }
-    if (status == 0) {
-        const char *text = document->text_length > 0 ? document->text : NULL;
-        status = sal_importance_compute(predictions->text, predictions->protocol, NULL, text,
+    const char *text = document->text_length > 0 ? document->text : NULL;
+    int status = sal_importance_compute(predictions->text, predictions->protocol, NULL, text,
                                         document->text_length, inputs, document->count, &list, err);
-    }
     if (status == 0) {
         status = sal_buffer_add_string(&predictions->out,
                                        predictions->out.length > 1 ? ",\n" : "\n", err);
@@ -61,6 +53,19 @@ static int on_document(void *context, const sal_prediction_document *document, s
                                       document->text_length, list, err);
     }
     sal_importance_list_free(list);
+    return status;
+}
+
+static int on_document(void *context, const sal_prediction_document *document, sal_error *err) {
+    sal_importance_input *inputs = sal_calloc(document->count, sizeof *inputs);
+    if (inputs == NULL) {
+        return sal_fail_memory(err, "summaries");
+    }
+    for (size_t i = 0; i < document->count; i++) {
+        inputs[i] = (sal_importance_input){document->summaries[i], document->summary_lengths[i],
+                                           document->statuses[i]};
+    }
+    const int status = add_document(context, document, inputs, err);
     sal_free(inputs);
     return status;
 }

@@ -64,23 +64,26 @@ static const struct option_row rows[] = {
 static int check_summarizer(struct session *session, const char *with) {
     const char *const *names = sal_summarize_builtin();
     struct suggestion suggestion;
+    char hint[300] = "--with takes a GGUF file, or one of:";
+    size_t used = strlen(hint);
     suggest_start(&suggestion, with);
     for (size_t i = 0; names[i] != NULL; i++) {
         if (strcmp(names[i], with) == 0) {
             return 0;
         }
         suggest_offer(&suggestion, names[i]);
+        const int added = snprintf(hint + used, sizeof hint - used, " %s", names[i]);
+        used = added < 0 || (size_t)added >= sizeof hint - used ? sizeof hint - 1
+                                                                : used + (size_t)added;
     }
     if (strpbrk(with, "./") != NULL) {
         return 0;
     }
     if (suggestion.nearest != NULL) {
-        return session_usage(session, "a model is given as a path: --with ./model.gguf",
-                             "--with: there is no summarizer '%s'; did you mean %s?", with,
-                             suggestion.nearest);
+        return session_usage(session, hint, "--with: there is no summarizer '%s'; did you mean %s?",
+                             with, suggestion.nearest);
     }
-    return session_usage(session, "--with takes a GGUF file, lead, random or reference",
-                         "--with: there is no summarizer '%s'", with);
+    return session_usage(session, hint, "--with: there is no summarizer '%s'", with);
 }
 
 static int check_options(struct session *session, const struct summarize_options *options) {
@@ -175,19 +178,32 @@ static sal_summarize_options request_of(const struct summarize_options *options)
     return request;
 }
 
+/* What the last line of a stage calls a summarizer: the name it has in the study. */
+static const char *stage_name(const sal_summarize_options *request, char room[200]) {
+    const char *slash = strrchr(request->with, '/');
+    const char *base = slash == NULL ? request->with : slash + 1;
+    const size_t length = strlen(base);
+    if (request->as != NULL) {
+        return request->as;
+    }
+    const bool model = length > 5 && strcmp(base + length - 5, ".gguf") == 0;
+    (void)snprintf(room, 200, "%.*s", (int)(model ? length - 5 : length), base);
+    return room;
+}
+
 static int summarize_all(struct session *session, sal_study *study,
                          const struct summarize_options *options, sal_tally *tally) {
     sal_summarize_options request = request_of(options);
     int status = 0;
     for (size_t i = 0; status == 0 && i < options->with.count; i++) {
+        char name[200];
         sal_tally own = {0};
         struct stage stage;
         stage_start(&stage);
         request.with = options->with.items[i];
         status = sal_summarize_run(study, &request, &session->progress, &own, &session->error);
         if (status == 0) {
-            stage_end(session, &stage, request.as == NULL ? request.with : request.as, "documents",
-                      &own);
+            stage_end(session, &stage, stage_name(&request, name), "documents", &own);
         }
         tally_add(tally, &own);
     }

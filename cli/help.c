@@ -56,7 +56,9 @@ static void add_row(void *context, const struct option_row *row) {
             break;
         }
     }
-    memmove(&rows->rows[place + 1], &rows->rows[place], (rows->count - place) * sizeof *rows->rows);
+    for (size_t i = rows->count; i > place; i--) {
+        rows->rows[i] = rows->rows[i - 1];
+    }
     rows->rows[place] = row;
     rows->count++;
 }

@@ -35,8 +35,9 @@ int importance_print_rows(const struct importance_view *view, const int64_t *doc
 int importance_print_paper(const struct importance_view *view, const int64_t *documents,
                            size_t count) SAL_MUST_CHECK;
 
-/** A document with its words shaded by importance, for each summarizer. */
-int importance_print_document(const struct importance_view *view, int64_t document) SAL_MUST_CHECK;
+/** A document with its words shaded by importance, for each summarizer.
+ *  in     key of the document */
+int importance_print_document(const struct importance_view *view, int64_t key) SAL_MUST_CHECK;
 
 /** Add one {id, text, word_importance} object to out. */
 int importance_add_paper(sal_buffer *out, const char *id, const char *text, size_t length,

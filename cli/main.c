@@ -35,7 +35,7 @@ static int print_version(void) {
 }
 
 static int run_command(const struct command *command, int used, int argc, char **argv) {
-    struct parsed parsed;
+    struct parsed parsed = {0};
     struct usage_error usage = {"", ""};
     char name[64];
     int result = EXIT_DONE;
@@ -59,7 +59,7 @@ static int run_command(const struct command *command, int used, int argc, char *
 
 /* An option in place of a command. */
 static int run_option(const char *word) {
-    struct usage_error usage;
+    struct usage_error usage = {"", ""};
     struct suggestion suggestion;
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
         help_print_program();
@@ -82,7 +82,7 @@ static int run_option(const char *word) {
 }
 
 static int dispatch(int argc, char **argv) {
-    struct usage_error usage;
+    struct usage_error usage = {"", ""};
     int used = 0;
     if (argc < 2) {
         (void)usage_fail(&usage, "`salient --help` lists the commands", "a command is needed");

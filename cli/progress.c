@@ -112,8 +112,9 @@ static void show_bar(struct display *display, int64_t done, int64_t total, const
         bar[i] = i < filled ? '#' : '.';
     }
     bar[BAR_COLUMNS] = '\0';
-    if (text_add_harmless(&line, display->stage, strlen(display->stage), false, NULL) == 0 &&
-        sal_buffer_add_format(&line, NULL, " [%s] %s", bar, numbers) == 0) {
+    /* The stage comes last: its name may be long, and what is cut off is its end. */
+    if (sal_buffer_add_format(&line, NULL, "[%s] %s  ", bar, numbers) == 0 &&
+        text_add_harmless(&line, display->stage, strlen(display->stage), false, NULL) == 0) {
         /* One column stays free: a full last column makes some terminals wrap. */
         const size_t length = text_fit(line.bytes, line.length, (size_t)terminal_width(stderr) - 1);
         (void)fprintf(stderr, "\r%.*s\033[K", (int)length, line.bytes);

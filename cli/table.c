@@ -59,35 +59,46 @@ static size_t column_width(const struct table *table, size_t columns, size_t col
 }
 
 /* One cell with the space around it; the last column of a line gets none behind. */
-static int print_cell(const struct table *table, size_t columns, size_t at, size_t width,
+static int print_cell(const struct table *table, bool last, size_t column, size_t at, size_t width,
                       const sal_sink *sink, sal_error *err) {
     const char *cell = table->cells[at];
-    const size_t column = at % columns, own = text_width(cell, strlen(cell));
-    const int space = (int)(width - own);
+    const int space = (int)(width - text_width(cell, strlen(cell)));
     if (table->alignment[column] == 'r') {
         return sal_sink_format(sink, err, "  %*s%s", space, "", cell);
     }
-    return sal_sink_format(sink, err, "  %s%*s", cell, column + 1 == columns ? 0 : space, "");
+    return sal_sink_format(sink, err, "  %s%*s", cell, last ? 0 : space, "");
 }
 
-int table_print(const struct table *table, bool color, const sal_sink *sink, sal_error *err) {
-    const size_t columns = strlen(table->alignment);
-    size_t *widths = sal_calloc(columns, sizeof *widths);
-    int status = widths == NULL ? sal_fail_memory(err, "a table") : 0;
-    for (size_t column = 0; status == 0 && column < columns; column++) {
-        widths[column] = column_width(table, columns, column);
-    }
+static int print_cells(const struct table *table, size_t columns, const size_t *widths, bool color,
+                       const sal_sink *sink, sal_error *err) {
+    int status = 0;
+    size_t column = 0;
     for (size_t i = 0; status == 0 && i < table->count; i++) {
         if (i == 0 && color) {
             status = sal_sink_string(sink, "\033[1m", err);
         }
         if (status == 0) {
-            status = print_cell(table, columns, i, widths[i % columns], sink, err);
+            status = print_cell(table, column + 1 == columns, column, i, widths[column], sink, err);
         }
-        if (status == 0 && i % columns == columns - 1) {
-            status = sal_sink_string(sink, i == columns - 1 && color ? "\033[0m\n" : "\n", err);
+        column++;
+        if (status == 0 && column == columns) {
+            status = sal_sink_string(sink, i + 1 == columns && color ? "\033[0m\n" : "\n", err);
+            column = 0;
         }
     }
+    return status;
+}
+
+int table_print(const struct table *table, bool color, const sal_sink *sink, sal_error *err) {
+    const size_t columns = strlen(table->alignment);
+    size_t *widths = sal_calloc(columns, sizeof *widths);
+    if (widths == NULL) {
+        return sal_fail_memory(err, "a table");
+    }
+    for (size_t column = 0; column < columns; column++) {
+        widths[column] = column_width(table, columns, column);
+    }
+    const int status = print_cells(table, columns, widths, color, sink, err);
     sal_free(widths);
     return status;
 }

@@ -298,8 +298,8 @@ static void every_command_explains_itself(void **state) {
 }
 
 static void defaults_of_summarize_are_those_of_the_library(void **state) {
-    struct parsed parsed;
-    struct usage_error usage;
+    struct parsed parsed = {0};
+    struct usage_error usage = {"", ""};
     sal_buffer out = {0};
     char lengths[200] = "\"lengths\":[";
     char rest[200];

@@ -68,7 +68,7 @@ load common
     salient importance study --protocol papr
     usage_error " importance: --protocol takes strict or paper, not 'papr'" 'did you mean --protocol paper?'
     salient summarize study --with leda
-    usage_error " summarize: --with: there is no summarizer 'leda'; did you mean lead?" 'a model is given as a path: --with ./model.gguf'
+    usage_error " summarize: --with: there is no summarizer 'leda'; did you mean lead?" '--with takes a GGUF file, or one of: lead random reference'
     salient export study --table summariez
     expect 2
     first_line "salient export: there is no table 'summariez'; did you mean summaries?"
