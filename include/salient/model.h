@@ -12,10 +12,20 @@ extern "C" {
 
 typedef struct sal_model sal_model;
 
+/** Who computes on the processor: our own backend, with products of bf16 or float numbers, or libllama alone. */
+typedef enum sal_compute {
+    SAL_COMPUTE_AUTO, /* bf16 for bf16 and quantised weights where the processor has AMX; else f32 */
+    SAL_COMPUTE_BF16,
+    SAL_COMPUTE_F32,
+    SAL_COMPUTE_STOCK
+} sal_compute;
+
 typedef struct sal_model_options {
     int threads;          /* 0: the number of processors */
     int gpu_layers;       /* 0: none; -1: all */
     bool vocabulary_only; /* tokenise and describe; no weights */
+    sal_compute compute;
+    int64_t pack_memory; /* bytes of packed weights; 0: what is free, less a reserve; -1: none */
 } sal_model_options;
 
 /** Open a GGUF file (the first of a split finds the others).
