@@ -211,7 +211,8 @@
         next.classList.add("cursor");
         next.scrollIntoView({ block: "nearest" });
         showTip(next);
-        document.getElementById("live").textContent = tip.textContent;
+        document.getElementById("live").textContent = [...tip.children].filter((line) => !line.classList.contains("strip"))
+            .map((line) => line.textContent).join(", ");
     }
 
     /* ---- beside the text ---- */
@@ -311,6 +312,7 @@
         selectA.value = view.a;
         items.forEach((item, i) => item.firstChild.setAttribute("aria-current", String(i === index)));
         const item = items[index];
+        middle.scrollTop = side.scrollTop = 0;
         if (item) item.parentNode.scrollTop = Math.max(0, item.offsetTop - item.parentNode.clientHeight / 2);
         draw1();
     }
