@@ -21,7 +21,7 @@ struct import_options {
     const char *as;
 };
 
-static const char *const kinds[] = {"news", "dialogue", NULL};
+static const char *const kinds[] = {"auto", "news", "dialogue", NULL};
 static const char *const formats[] = {"auto", "json", "jsonl", "csv", "tsv", "txt", NULL};
 static const char *const document_fields[] = {"text", "id", "reference", "lang", "kind", NULL};
 static const char *const summary_fields[] = {"text",    "id",     "reference", "lang", "kind",
@@ -39,8 +39,9 @@ static const struct option_row rows[] = {
      "several separated by commas; may be repeated"},
     {"lang", 0, OPTION_TEXT, AT(language), "en", 0, 0, "CODE", NULL, "What is imported",
      "language of records that name none"},
-    {"kind", 0, OPTION_CHOICE, AT(kind), "news", 0, 0, "KIND", kinds, "What is imported",
-     "kind of records that name none: news or dialogue"},
+    {"kind", 0, OPTION_CHOICE, AT(kind), "auto", 0, 0, "KIND", kinds, "What is imported",
+     "kind of records that name none: news or dialogue; auto: dialogue where the text comes from a "
+     "field of that name, else news"},
     {"format", 0, OPTION_CHOICE, AT(format), "auto", 0, 0, "FORMAT", formats, "What is imported",
      "auto (by extension, then content), json, jsonl, csv, tsv or txt"},
     {"limit", 0, OPTION_COUNT, AT(limit), NULL, 1, 1e15, "N", NULL, "What is imported",
@@ -109,7 +110,9 @@ static int parse_map(struct session *session, const struct import_options *optio
 static int check_files(struct session *session) {
     for (size_t i = 1; i < session->argument_count; i++) {
         sal_file *file = NULL;
-        if (strcmp(session->arguments[i], "-") == 0) {
+        /* Standard input is open, and what an hf: source is, import itself says. */
+        if (strcmp(session->arguments[i], "-") == 0 ||
+            strncmp(session->arguments[i], "hf:", 3) == 0) {
             continue;
         }
         const int status = sal_file_open(session->arguments[i], &file, &session->error);
@@ -148,7 +151,7 @@ static int run(struct session *session, void *config) {
     int64_t key = 0;
     sal_import_options request = {.corpus = options->common.corpus,
                                   .language = options->language,
-                                  .kind = kinds[options->kind],
+                                  .kind = options->kind == 0 ? NULL : kinds[options->kind],
                                   .map = map,
                                   .limit = options->limit,
                                   .summaries = options->summaries,
