@@ -432,6 +432,13 @@ static void what_does_not_fit_is_an_error_with_counts(void **state) {
     assert_int_equal(sal_engine_generate(engine, j.requests, K + 1, j.results, NULL, NULL, &err),
                      SAL_EINVAL);
     assert_string_equal(err.text, "6 requests at once; the engine was opened for 5");
+    j.requests[0].max_tokens = 1;
+    j.prompts[0].tokens.ids[3] = 273;
+    assert_int_equal(sal_engine_generate(engine, j.requests, K, j.results, NULL, NULL, &err),
+                     SAL_EINVAL);
+    assert_string_equal(err.text,
+                        "request 0: token 3 of the prompt is 273; the model's vocabulary has 273");
+    j.prompts[0].tokens.ids[3] = j.prompts[1].tokens.ids[3];
     j.requests[0].max_tokens = 200 - (int)prompt;
     for (int k = 1; k < K; k++)
         j.requests[k] = j.requests[0];

@@ -29,7 +29,9 @@ typedef struct sal_model_options {
 } sal_model_options;
 
 /** Open a GGUF file (the first of a split finds the others).
- *  errs   SAL_ENOTFOUND, SAL_EFORMAT (not GGUF: names the file), SAL_EMODEL, SAL_ENOMEM */
+ *  in     options: NULL for none on an accelerator and all processors
+ *  errs   SAL_ENOTFOUND, SAL_EFORMAT (not GGUF, cut off, or metadata that do not fit together: names the file), SAL_EMODEL, SAL_ENOMEM,
+ *         SAL_EUNSUPPORTED (gpu_layers in a build without an accelerator) */
 int sal_model_open(const char *path, const sal_model_options *options, sal_model **out,
                    sal_error *err) SAL_MUST_CHECK;
 void sal_model_close(sal_model *model);

@@ -12,7 +12,7 @@
 
 #include "llm_internal.h"
 
-extern const char sal_asset_llama3_chat_txt[], sal_asset_llama3_chat_txt_end[];
+extern const char sal_asset_llama3_chat_txt[]; /* ends with a NUL, as all assets */
 
 static const char user_mark[] = "\x01user-message\x01";
 static const char system_mark[] = "\x01system-message\x01";
@@ -180,8 +180,7 @@ static int build_text(const sal_model *model, const char *chat_template, const c
                         model->path);
     if (contains(model->chat_template, "Cutting Knowledge Date") &&
         contains(model->chat_template, "<|start_header_id|>"))
-        return fill_template(sal_asset_llama3_chat_txt,
-                             (size_t)(sal_asset_llama3_chat_txt_end - sal_asset_llama3_chat_txt),
+        return fill_template(sal_asset_llama3_chat_txt, strlen(sal_asset_llama3_chat_txt),
                              trimmed(system), trimmed(user), text, span, err);
     return render_with_span(model, system, user, text, span, err);
 }

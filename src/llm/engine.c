@@ -229,6 +229,18 @@ static int decode_all(sal_engine *engine, sal_sequence *sequences, size_t count,
 
 /* ---- one call --------------------------------------------------------------------------------------------------- */
 
+/* Prompts made for another model would reach past this one's vocabulary. */
+static int check_ids(const sal_engine *engine, const sal_tokens *tokens, size_t request,
+                     sal_error *err) {
+    for (size_t i = 0; i < tokens->count; i++)
+        if (tokens->ids[i] < 0 || tokens->ids[i] >= engine->model->info.vocabulary)
+            return sal_fail(
+                err, SAL_EINVAL,
+                "request %zu: token %zu of the prompt is %d; the model's vocabulary has %d",
+                request, i, tokens->ids[i], engine->model->info.vocabulary);
+    return SAL_OK;
+}
+
 /* Tokens that one sequence needs at most; a request that does not fit is an error that gives the counts. */
 static int need_of(const sal_engine *engine, const sal_generate_request *requests, size_t count,
                    int *need, sal_error *err) {
@@ -252,6 +264,9 @@ static int need_of(const sal_engine *engine, const sal_generate_request *request
                             "holds %d",
                             prompt, request->max_tokens, prompt + (size_t)request->max_tokens,
                             engine->context_limit);
+        int status = check_ids(engine, &request->prompt->tokens, i, err);
+        if (status != SAL_OK)
+            return status;
         int tokens = (int)prompt + request->max_tokens;
         *need = tokens > *need ? tokens : *need;
     }
@@ -271,7 +286,8 @@ static int give_results(sal_sequence *sequences, size_t count, sal_generate_resu
                         sal_error *err) {
     int status = SAL_OK;
     for (size_t k = 0; status == SAL_OK && k < count; k++) {
-        status = sal_utf8_stream_end(&sequences[k].text, err);
+        if (!sequences[k].stopped) /* what the stop hook saw is the text */
+            status = sal_utf8_stream_end(&sequences[k].text, err);
         if (status == SAL_OK && sequences[k].text.text.bytes == NULL) {
             sequences[k].text.text.bytes = sal_copy_bytes("", 0);
             if (sequences[k].text.text.bytes == NULL)

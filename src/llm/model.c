@@ -217,6 +217,10 @@ int sal_model_open(const char *path, const sal_model_options *options, sal_model
     if (options == NULL)
         options = &defaults;
     sal_llm_start();
+    if (options->gpu_layers != 0 && !llama_supports_gpu_offload())
+        return sal_fail(err, SAL_EUNSUPPORTED,
+                        "layers on an accelerator are asked for, and libllama was built without "
+                        "one; use --gpu-layers 0");
     int status = sal_model_files(path, &files, &count, err);
     for (size_t i = 0; status == SAL_OK && i < count; i++)
         status = sal_gguf_check(files[i], i == 0, &facts, err);
