@@ -98,7 +98,7 @@ const salient = (() => {
         .filter((i) => study.scores.some((s) => s.corpus === corpus && s.summarizer === i && s.protocol === state.protocol));
 
     const protocols = ["strict", "paper"].filter((p) => study.scores.some((s) => s.protocol === p));
-    const state = { protocol: protocols[0] || "strict", correlation: "pearson" };
+    const state = { protocol: protocols[0] || "strict", correlation: "spearman" }; /* as `salient importance` prints */
     const listeners = [];
     const changed = () => listeners.forEach((listener) => listener());
 
@@ -308,7 +308,7 @@ const salient = (() => {
                         corpus.languages.length ? `, ${corpus.languages.map(visible).join(", ")}` : "",
                         corpus.kinds.length ? `, ${corpus.kinds.map(visible).join(", ")}` : ""),
                     element("div", { class: "tools" },
-                        segmented("Correlation", [{ value: "pearson", label: "Pearson" }, { value: "spearman", label: "Spearman" }],
+                        segmented("Correlation", [{ value: "spearman", label: "Spearman" }, { value: "pearson", label: "Pearson" }],
                             state.correlation, (value) => { state.correlation = value; draw(); salient.drawCharts?.(i); }),
                         copyButton("Copy numbers", () => tableText(corpus.name)))),
                 table,
