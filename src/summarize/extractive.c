@@ -6,12 +6,13 @@
 #include <unicode/uvernum.h>
 
 #include "summarize/configuration.h"
-#include "summarize/summarizer.h"
+#include "summarize/extractive.h"
 
 typedef struct extractive {
     sal_summarizer base;
     const sal_text *text;
     sal_sentence_rank rank;
+    void (*close)(void *context);
     void *context;
     char *config;
 } extractive;
@@ -122,41 +123,58 @@ done:
 
 static void close_extractive(sal_summarizer *base) {
     extractive *self = (extractive *)base;
-    sal_free(self->context);
+    if (self->close != NULL)
+        self->close(self->context);
     free(self->config); /* jansson's */
     sal_free(self);
+}
+
+static bool set_string(json_t *config, const char *key, const char *value) {
+    return value == NULL || json_object_set_new(config, key, json_string(value)) == 0;
+}
+
+static char *describe(const sal_summarizer_setting *setting, const sal_extractive_kind *kind) {
+    json_t *config = sal_configuration_start(kind->name, setting->options, true);
+    bool complete = config != NULL && set_string(config, "sentences", "ICU " U_ICU_VERSION) &&
+                    set_string(config, "words", kind->words) &&
+                    set_string(config, "corpus", kind->corpus_digest) &&
+                    (kind->seed == NULL ||
+                     json_object_set_new(config, "seed", sal_configuration_seed(*kind->seed)) == 0);
+    char *text = complete ? sal_configuration_text(config) : NULL;
+    json_decref(config);
+    return text;
+}
+
+int sal_summarizer_open_kind(const sal_summarizer_setting *setting, const sal_extractive_kind *kind,
+                             void *context, sal_summarizer **out, sal_error *err) {
+    extractive *self = sal_calloc(1, sizeof *self);
+    char *config = self == NULL ? NULL : describe(setting, kind);
+    if (config == NULL) {
+        if (kind->close != NULL)
+            kind->close(context);
+        sal_free(self);
+        return sal_fail_memory(err, kind->name);
+    }
+    self->text = setting->text;
+    self->rank = kind->rank;
+    self->close = kind->close;
+    self->context = context;
+    self->config = config;
+    self->base.has_lengths = true;
+    self->base.summarize = summarize;
+    self->base.close = close_extractive;
+    self->base.info = sal_configuration_info(kind->name, config);
+    self->base.info.nested = true;
+    self->base.info.has_seed = kind->seed != NULL;
+    self->base.info.seed = kind->seed != NULL ? *kind->seed : 0;
+    *out = &self->base;
+    return SAL_OK;
 }
 
 int sal_summarizer_open_extractive(const sal_summarizer_setting *setting, const char *kind,
                                    const uint64_t *seed, sal_sentence_rank rank, void *context,
                                    sal_summarizer **out, sal_error *err) {
-    extractive *self = sal_calloc(1, sizeof *self);
-    if (self == NULL) {
-        sal_free(context);
-        return sal_fail_memory(err, kind);
-    }
-    self->text = setting->text;
-    self->rank = rank;
-    self->context = context;
-    self->base.has_lengths = true;
-    self->base.summarize = summarize;
-    self->base.close = close_extractive;
-
-    json_t *config = sal_configuration_start(kind, setting->options, true);
-    bool complete =
-        config != NULL &&
-        json_object_set_new(config, "sentences", json_string("ICU " U_ICU_VERSION)) == 0 &&
-        (seed == NULL || json_object_set_new(config, "seed", sal_configuration_seed(*seed)) == 0);
-    self->config = complete ? sal_configuration_text(config) : NULL;
-    json_decref(config);
-    if (self->config == NULL) {
-        close_extractive(&self->base);
-        return sal_fail_memory(err, kind);
-    }
-    self->base.info = sal_configuration_info(kind, self->config);
-    self->base.info.nested = true;
-    self->base.info.has_seed = seed != NULL;
-    self->base.info.seed = seed != NULL ? *seed : 0;
-    *out = &self->base;
-    return SAL_OK;
+    const sal_extractive_kind described = {
+        .name = kind, .seed = seed, .rank = rank, .close = sal_free};
+    return sal_summarizer_open_kind(setting, &described, context, out, err);
 }

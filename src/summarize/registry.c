@@ -6,13 +6,15 @@ static const struct {
     const char *name;
     int (*open)(const sal_summarizer_setting *setting, sal_summarizer **out, sal_error *err);
 } kinds[] = {
-    {"lead", sal_summarizer_open_lead},
-    {"random", sal_summarizer_open_random},
-    {"reference", sal_summarizer_open_reference},
+    {"lead", sal_summarizer_open_lead},       {"tail", sal_summarizer_open_tail},
+    {"random", sal_summarizer_open_random},   {"frequency", sal_summarizer_open_frequency},
+    {"tfidf", sal_summarizer_open_tfidf},     {"textrank", sal_summarizer_open_textrank},
+    {"lexrank", sal_summarizer_open_lexrank}, {"reference", sal_summarizer_open_reference},
 };
 
 const char *const *sal_summarize_builtin(void) {
-    static const char *const names[] = {"lead", "random", "reference", NULL};
+    static const char *const names[] = {"lead",     "tail",    "random",    "frequency", "tfidf",
+                                        "textrank", "lexrank", "reference", NULL};
     return names;
 }
 
@@ -36,9 +38,11 @@ int sal_summarizer_open(const sal_summarizer_setting *setting, sal_summarizer **
             with);
     if (ends_with(with, ".gguf") || strchr(with, '/') != NULL)
         return sal_summarizer_open_local(setting, out, err);
-    return sal_fail(err, SAL_EINVAL,
-                    "no summarizer '%s': give a model file (.gguf), lead, random or reference",
-                    with);
+    return sal_fail(
+        err, SAL_EINVAL,
+        "no summarizer '%s': give a model file (.gguf), lead, tail, random, frequency, tfidf, "
+        "textrank, lexrank or reference",
+        with);
 }
 
 void sal_summarizer_close(sal_summarizer *summarizer) {

@@ -59,6 +59,16 @@ int sal_summarizer_open_lead(const sal_summarizer_setting *setting, sal_summariz
                              sal_error *err) SAL_MUST_CHECK;
 int sal_summarizer_open_random(const sal_summarizer_setting *setting, sal_summarizer **out,
                                sal_error *err) SAL_MUST_CHECK;
+int sal_summarizer_open_tail(const sal_summarizer_setting *setting, sal_summarizer **out,
+                             sal_error *err) SAL_MUST_CHECK;
+int sal_summarizer_open_frequency(const sal_summarizer_setting *setting, sal_summarizer **out,
+                                  sal_error *err) SAL_MUST_CHECK;
+int sal_summarizer_open_tfidf(const sal_summarizer_setting *setting, sal_summarizer **out,
+                              sal_error *err) SAL_MUST_CHECK;
+int sal_summarizer_open_textrank(const sal_summarizer_setting *setting, sal_summarizer **out,
+                                 sal_error *err) SAL_MUST_CHECK;
+int sal_summarizer_open_lexrank(const sal_summarizer_setting *setting, sal_summarizer **out,
+                                sal_error *err) SAL_MUST_CHECK;
 int sal_summarizer_open_reference(const sal_summarizer_setting *setting, sal_summarizer **out,
                                   sal_error *err) SAL_MUST_CHECK;
 int sal_summarizer_open_local(const sal_summarizer_setting *setting, sal_summarizer **out,
