@@ -56,6 +56,14 @@ void sal_word_list_free(sal_word_list *list);
 int sal_text_words(const sal_text *text, sal_protocol protocol, const char *bytes, size_t length,
                    sal_word_list *list, sal_error *err) SAL_MUST_CHECK;
 
+/** Words as the paper's head analysis has them (METHODS 3, paper): pieces between white space, lower-cased, ` as ', all but letters,
+ *  numbers, _ and ' dropped; French: then NFD and ASCII alone. Pieces of which nothing remains are left out.
+ *  in     bytes [length], valid UTF-8; language: "fr" or "fr-..." is French, anything else and NULL is not
+ *  out    list, replaced; a word's span is its whole piece
+ *  errs   SAL_EFORMAT on invalid UTF-8, SAL_ENOMEM */
+int sal_text_split(const char *bytes, size_t length, const char *language, sal_word_list *list,
+                   sal_error *err) SAL_MUST_CHECK;
+
 /** Number of words of a text, in the strict definition (what length n counts).
  *  errs SAL_EFORMAT, SAL_ENOMEM */
 int sal_text_count_words(const sal_text *text, const char *bytes, size_t length, size_t *count,
