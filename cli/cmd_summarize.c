@@ -29,7 +29,8 @@ struct summarize_options {
 #define SAMPLING "Sampling (local models)"
 static const struct option_row rows[] = {
     {"with", 0, OPTION_LIST, AT(with), NULL, 0, 0, "W", NULL, SUMMARIES,
-     "summarizer: a GGUF file, lead, random or reference; may be repeated"},
+     "summarizer: a GGUF file, lead, tail, random, frequency, tfidf, textrank, lexrank or "
+     "reference; may be repeated"},
     {"as", 0, OPTION_TEXT, AT(as), NULL, 0, 0, "NAME", NULL, SUMMARIES,
      "name in the study (default: W as typed; a model's file name without .gguf)"},
     {"lengths", 0, OPTION_LENGTHS, AT(lengths), "10:100:10", 0, 0, "WORDS", NULL, SUMMARIES,

@@ -68,7 +68,7 @@ load common
     salient importance study --protocol papr
     usage_error " importance: --protocol takes strict or paper, not 'papr'" 'did you mean --protocol paper?'
     salient summarize study --with leda
-    usage_error " summarize: --with: there is no summarizer 'leda'; did you mean lead?" '--with takes a GGUF file, or one of: lead random reference'
+    usage_error " summarize: --with: there is no summarizer 'leda'; did you mean lead?" '--with takes a GGUF file, or one of: lead tail random frequency tfidf textrank lexrank reference'
     salient export study --table summariez
     expect 2
     first_line "salient export: there is no table 'summariez'; did you mean summaries?"
@@ -100,7 +100,7 @@ load common
     salient import study
     usage_error ' import: FILE... is needed' '`salient import --help` lists the options'
     salient summarize study --with
-    usage_error ' summarize: --with needs a value: --with W' '--with W: summarizer: a GGUF file, lead, random or reference; may be repeated'
+    usage_error ' summarize: --with needs a value: --with W' '--with W: summarizer: a GGUF file, lead, tail, random, frequency, tfidf, textrank, lexrank or reference; may be repeated'
     salient summarize study
     usage_error ' summarize: --with is needed: which summarizer?' 'example: --with lead, or --with model.gguf'
     salient verify one two
