@@ -118,6 +118,36 @@ static const export_table tables[] = {
       {"high", NUMBER},
       {"documents", NUMBER},
       {"undefined", NUMBER}}},
+    {"agreement",
+     true,
+     "SELECT corpus, a, nullif(b, ''), words, measure, value, low, high, documents, undefined"
+     " FROM agreement WHERE ?1 IS NULL OR corpus = ?1 ORDER BY corpus, a, b, words, measure",
+     {{"corpus", TEXT},
+      {"a", TEXT},
+      {"b", TEXT},
+      {"words", TEXT},
+      {"measure", TEXT},
+      {"value", NUMBER},
+      {"low", NUMBER},
+      {"high", NUMBER},
+      {"documents", NUMBER},
+      {"undefined", NUMBER}}},
+    {"clusters",
+     true,
+     "SELECT corpus, words, distance, linkage, step, left_node, right_node, height, size, support,"
+     " members FROM clusters WHERE ?1 IS NULL OR corpus = ?1"
+     " ORDER BY corpus, words, distance, linkage, step",
+     {{"corpus", TEXT},
+      {"words", TEXT},
+      {"distance", TEXT},
+      {"linkage", TEXT},
+      {"step", NUMBER},
+      {"left", NUMBER},
+      {"right", NUMBER},
+      {"height", NUMBER},
+      {"size", NUMBER},
+      {"support", NUMBER},
+      {"members", TEXT}}},
     {"timings",
      true,
      "SELECT d.corpus, d.id, z.name, t.prefill_seconds, t.decode_seconds, t.other_seconds, t.tokens"
@@ -157,7 +187,8 @@ static const export_table tables[] = {
 enum { TABLE_COUNT = sizeof tables / sizeof tables[0] };
 
 static const char *const table_names[] = {"documents", "summarizers", "summaries", "importance",
-                                          "scores",    "timings",     "runs",      NULL};
+                                          "scores",    "agreement",   "clusters",  "timings",
+                                          "runs",      NULL};
 _Static_assert(sizeof table_names / sizeof table_names[0] == TABLE_COUNT + 1,
                "every exportable table has its name in the list");
 

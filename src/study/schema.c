@@ -140,7 +140,100 @@ static const char *const schema_1[] = {
     NULL,
 };
 
-static const char *const *const migrations[STUDY_SCHEMA_VERSION] = {schema_1};
+/* Attention heads. Arrays are BLOBs of little-endian numbers, row-major; rows and metrics name their axes. */
+static const char *const schema_2[] = {
+    "CREATE TABLE head_models ("
+    " model INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE CHECK (name <> ''),"
+    " digest TEXT NOT NULL CHECK (length(digest) = 64))",
+
+    "CREATE TABLE head_analyses ("
+    " analysis INTEGER PRIMARY KEY,"
+    " model INTEGER NOT NULL REFERENCES head_models (model),"
+    " summarizer INTEGER NOT NULL REFERENCES summarizers (summarizer),"
+    " protocol TEXT NOT NULL CHECK (protocol IN ('strict', 'paper')),"
+    " evidence TEXT NOT NULL,"
+    " options TEXT NOT NULL,"
+    " rows TEXT NOT NULL,"
+    " metrics TEXT NOT NULL,"
+    " UNIQUE (model, summarizer, protocol, evidence, options))",
+
+    "CREATE TABLE head_units ("
+    " unit INTEGER PRIMARY KEY,"
+    " analysis INTEGER NOT NULL REFERENCES head_analyses (analysis),"
+    " document INTEGER NOT NULL REFERENCES documents (document),"
+    " inputs TEXT NOT NULL,"
+    " tokens INTEGER NOT NULL CHECK (tokens >= 0),"
+    " unaligned INTEGER NOT NULL CHECK (unaligned >= 0),"
+    " flagged INTEGER NOT NULL CHECK (flagged >= 0),"
+    " non_finite INTEGER NOT NULL CHECK (non_finite >= 0),"
+    " words INTEGER NOT NULL CHECK (words >= 0),"
+    " word_list TEXT NOT NULL,"
+    " facts BLOB NOT NULL,"
+    " vectors BLOB NOT NULL,"
+    " UNIQUE (analysis, document))",
+    "CREATE INDEX head_units_by_document ON head_units (document)",
+
+    "CREATE TABLE head_scores ("
+    " unit INTEGER NOT NULL REFERENCES head_units (unit) ON DELETE CASCADE,"
+    " words TEXT NOT NULL CHECK (words IN ('all', 'content')),"
+    " count INTEGER NOT NULL CHECK (count >= 0),"
+    " tied REAL,"
+    " scores BLOB,"
+    " PRIMARY KEY (unit, words))",
+
+    "CREATE TABLE head_results ("
+    " analysis INTEGER NOT NULL REFERENCES head_analyses (analysis),"
+    " corpus TEXT NOT NULL,"
+    " words TEXT NOT NULL CHECK (words IN ('all', 'content')),"
+    " row INTEGER NOT NULL CHECK (row >= 0),"
+    " metric TEXT NOT NULL,"
+    " value REAL,"
+    " low REAL,"
+    " high REAL,"
+    " documents INTEGER NOT NULL CHECK (documents >= 0),"
+    " undefined INTEGER NOT NULL CHECK (undefined >= 0),"
+    " p_family REAL,"
+    " p REAL,"
+    " q REAL,"
+    " q_by REAL,"
+    " p_naive REAL,"
+    " PRIMARY KEY (analysis, corpus, words, row, metric)) WITHOUT ROWID",
+    NULL,
+};
+
+/* How summarizers agree, and the trees they form. Names in place of keys: some rows are about groups of summarizers. */
+static const char *const schema_3[] = {
+    "CREATE TABLE agreement ("
+    " corpus TEXT NOT NULL,"
+    " a TEXT NOT NULL CHECK (a <> ''),"
+    " b TEXT NOT NULL,"
+    " words TEXT NOT NULL CHECK (words IN ('', 'all', 'content')),"
+    " measure TEXT NOT NULL CHECK (measure <> ''),"
+    " value REAL,"
+    " low REAL,"
+    " high REAL,"
+    " documents INTEGER NOT NULL CHECK (documents >= 0),"
+    " undefined INTEGER NOT NULL CHECK (undefined >= 0),"
+    " PRIMARY KEY (corpus, a, b, words, measure)) WITHOUT ROWID",
+
+    "CREATE TABLE clusters ("
+    " corpus TEXT NOT NULL,"
+    " words TEXT NOT NULL CHECK (words IN ('all', 'content')),"
+    " distance TEXT NOT NULL,"
+    " linkage TEXT NOT NULL,"
+    " step INTEGER NOT NULL CHECK (step >= 0),"
+    " left_node INTEGER NOT NULL,"
+    " right_node INTEGER NOT NULL,"
+    " height REAL NOT NULL,"
+    " size INTEGER NOT NULL CHECK (size >= 2),"
+    " support REAL,"
+    " members TEXT NOT NULL,"
+    " PRIMARY KEY (corpus, words, distance, linkage, step)) WITHOUT ROWID",
+    NULL,
+};
+
+static const char *const *const migrations[STUDY_SCHEMA_VERSION] = {schema_1, schema_2, schema_3};
 
 /* One transaction for each version: a writer killed between two leaves a study of the older one. */
 static int bring_forward(sal_study *study, int64_t version, sal_error *err) {
