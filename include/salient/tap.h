@@ -24,6 +24,9 @@ int sal_tap_open(sal_model *model, const sal_tap_options *options, sal_tap **out
                  sal_error *err) SAL_MUST_CHECK;
 void sal_tap_close(sal_tap *tap);
 
+/** What computes: "stock" (libllama) or "exact" (libllama without flash attention); for records. Static storage. */
+const char *sal_tap_path(const sal_tap *tap);
+
 /** What is wanted of one text. */
 typedef struct sal_tap_request {
     const int32_t *tokens; /* [T], T >= 1 */
@@ -37,11 +40,12 @@ typedef struct sal_tap_request {
     bool hidden;              /* hidden states at positions */
     const int32_t *positions; /* [P] ascending; NULL: all T */
     size_t position_count;
-    int last_layer; /* nothing is computed after this layer's attention (or output, with hidden); < 0: all layers */
+    int last_layer; /* nothing is computed after this layer's attention (or output, with hidden), and L of the result is one more;
+                       < 0: all layers */
 } sal_tap_request;
 
 typedef struct sal_tap_result {
-    size_t L, H, T, D, P;
+    size_t L, H, T, D, P; /* L: layers that were asked for */
     float *
         received; /* [L,H,T]: column sums of attention over queries i >= j; each head sums to T. NULL when not asked for */
     float *norm;  /* [L,H,T] */
@@ -52,8 +56,11 @@ typedef struct sal_tap_result {
     double seconds;     /* of the forward pass */
 } sal_tap_result;
 
-/** Run one text. errs SAL_ELIMIT (longer than the model's context), SAL_EMODEL (a layer that did not see all T queries: names it),
- *  SAL_ECANCELLED, SAL_ENOMEM */
+/** Run one text.
+ *  errs   SAL_EINVAL (nothing asked for; a token, position, span or layer that is not there), SAL_ELIMIT (longer than the model's
+ *         context), SAL_EMODEL (a layer that did not see all T queries: names it), SAL_EUNSUPPORTED (what this architecture does not
+ *         show), SAL_ECANCELLED, SAL_ENOMEM
+ *  cost   that of the forward pass, and a few percent; memory 8 (1 + span_count) L H T bytes beside the model's own */
 int sal_tap_run(sal_tap *tap, const sal_tap_request *request, sal_tap_result *result,
                 const sal_progress *progress, sal_error *err) SAL_MUST_CHECK;
 void sal_tap_result_free(sal_tap_result *result);

@@ -1,0 +1,101 @@
+/* The tap's libllama context, and reading tensors wherever they lie.
+ *
+ * One sequence, emptied before each text: key j is then cell j. swa_full keeps that true for sliding windows. Sizes are multiples of
+ * 512; they change no result, as attention runs over the cells in use, rounded up to 256 by libllama. */
+#include "tap_internal.h"
+
+#include <ggml-backend.h>
+
+enum { STEP = 512 };
+
+static bool cancelled(void *context) {
+    const sal_tap *tap = context;
+    return sal_progress_cancelled(tap->progress);
+}
+
+static struct llama_context_params params_for(sal_tap *tap, int tokens, int outputs) {
+    struct llama_context_params params = llama_context_default_params();
+    params.n_seq_max = 1;
+    params.n_ctx = (uint32_t)tokens;
+    params.n_batch = params.n_ubatch = (uint32_t)tap->micro_batch;
+    params.n_outputs_max = (uint32_t)outputs;
+    params.n_threads = params.n_threads_batch = tap->threads;
+    /* Under AUTO libllama turns flash attention off when another backend takes the attention node. */
+    params.flash_attn_type =
+        tap->exact ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_ENABLED;
+    params.type_k = params.type_v = tap->exact ? GGML_TYPE_F32 : GGML_TYPE_F16;
+    params.swa_full = true;
+    params.cb_eval = sal_tap_on_node;
+    params.cb_eval_user_data = tap;
+    params.abort_callback = cancelled;
+    params.abort_callback_data = tap;
+    params.no_perf = true;
+    if (tap->model->on_processor) {
+        params.offload_kqv = false;
+        params.op_offload = false;
+    }
+    return params;
+}
+
+void sal_tap_drop_context(sal_tap *tap) {
+    if (tap->llama != NULL)
+        llama_free(tap->llama);
+    tap->llama = NULL;
+    tap->context_tokens = 0;
+    tap->context_outputs = 0;
+}
+
+int sal_tap_prepare(sal_tap *tap, int tokens, int outputs, sal_error *err) {
+    if (tap->llama != NULL && tokens <= tap->context_tokens && outputs <= tap->context_outputs) {
+        llama_memory_clear(llama_get_memory(tap->llama), true);
+        return SAL_OK;
+    }
+    tokens = (tokens + STEP - 1) / STEP * STEP;
+    tokens = tokens > tap->context_tokens ? tokens : tap->context_tokens;
+    outputs = outputs > tap->context_outputs ? outputs : tap->context_outputs;
+    sal_tap_drop_context(tap);
+    sal_llm_log_clear();
+    tap->llama = llama_init_from_model(tap->model->llama, params_for(tap, tokens, outputs));
+    if (tap->llama == NULL) {
+        const char *cause = sal_llm_log_error();
+        return sal_fail(err, SAL_EMODEL,
+                        "%s: libllama cannot make a context of %d tokens: %s (a shorter text needs "
+                        "less memory)",
+                        tap->model->path, tokens, cause[0] != '\0' ? cause : "no reason given");
+    }
+    tap->context_tokens = tokens;
+    tap->context_outputs = outputs;
+    return SAL_OK;
+}
+
+/* ---- tensors ---------------------------------------------------------------------------------- */
+
+static ggml_backend_buffer_t buffer_of(const struct ggml_tensor *tensor) {
+    return tensor->view_src != NULL ? tensor->view_src->buffer : tensor->buffer;
+}
+
+bool sal_tap_in_place(const struct ggml_tensor *tensor) {
+    ggml_backend_buffer_t buffer = buffer_of(tensor);
+    return tensor->data != NULL && (buffer == NULL || ggml_backend_buffer_is_host(buffer));
+}
+
+int sal_tap_fetch(sal_tap *tap, int stage, const struct ggml_tensor *tensor, size_t offset,
+                  size_t bytes, const void **out, sal_error *err) {
+    sal_staging *staging = &tap->staging[stage];
+    if (tensor->data == NULL || bytes > ggml_nbytes(tensor) || offset > ggml_nbytes(tensor) - bytes)
+        return sal_fail(err, SAL_EMODEL, "%s: the tensor %s cannot be read", tap->model->path,
+                        tensor->name);
+    if (sal_tap_in_place(tensor)) {
+        *out = (const char *)tensor->data + offset;
+        return SAL_OK;
+    }
+    if (bytes > staging->capacity) {
+        void *larger = sal_realloc(staging->bytes, bytes, 1);
+        if (larger == NULL)
+            return sal_fail_memory(err, "a copy of what lies on the accelerator");
+        *staging = (sal_staging){larger, bytes};
+    }
+    ggml_backend_tensor_get(tensor, staging->bytes, offset, bytes);
+    *out = staging->bytes;
+    return SAL_OK;
+}
