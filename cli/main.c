@@ -9,6 +9,7 @@
 #include "salient/version.h"
 #include "session.h"
 #include "suggest.h"
+#include "waiting.h"
 
 #define RED "31"
 
@@ -50,6 +51,9 @@ static int run_command(const struct command *command, int used, int argc, char *
         help_print_command(command);
     } else {
         struct session session;
+        if (options_find(command, "threads", strlen("threads")) != NULL) {
+            waiting_choose(argv); /* a command that may run a model */
+        }
         session_open(&session, command, argc, argv, &parsed);
         result = command->run(&session, parsed.config);
     }
