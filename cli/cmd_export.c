@@ -13,6 +13,7 @@ struct export_options {
     int format;
     const char *output;
     int layout;
+    bool per_document;
 };
 
 static const char *const formats[] = {"jsonl", "csv", "json",
@@ -22,8 +23,11 @@ static const char *const layouts[] = {"none", "original", NULL};
 #define AT(field) offsetof(struct export_options, field)
 static const struct option_row rows[] = {
     {"table", 0, OPTION_TEXT, AT(table), NULL, 0, 0, "TABLE", NULL, "What to export",
-     "documents, summarizers, summaries, importance, scores, timings or runs (docs/schema.md has "
-     "the columns)"},
+     "documents, summarizers, summaries, importance, scores, agreement, clusters, heads, timings "
+     "or "
+     "runs (docs/schema.md has the columns)"},
+    {"per-document", 0, OPTION_FLAG, AT(per_document), NULL, 0, 0, NULL, NULL, "What to export",
+     "with --table heads: a row for each document in place of means over documents"},
     {"format", 0, OPTION_CHOICE, AT(format), "jsonl", 0, 0, "FORMAT", formats, "What to export",
      "jsonl (an object a line), csv (undefined: empty) or json (one array)"},
     {"output", 'o', OPTION_TEXT, AT(output), "-", 0, 0, "FILE", NULL, "What to export",
@@ -77,7 +81,14 @@ static int check_options(struct session *session, const struct export_options *o
         return session_usage(session, "to write a file: -o FILE", "'%s' is one argument too many",
                              session->arguments[1]);
     }
-    return options->table != NULL && find_table(session, options->table) == NULL ? EXIT_USAGE : 0;
+    if (options->table != NULL && find_table(session, options->table) == NULL) {
+        return EXIT_USAGE;
+    }
+    if (options->per_document && (options->table == NULL || strcmp(options->table, "heads") != 0)) {
+        return session_usage(session, "add --table heads",
+                             "--per-document goes with --table heads");
+    }
+    return 0;
 }
 
 static int export_table(struct session *session, sal_study *study,
@@ -85,8 +96,12 @@ static int export_table(struct session *session, sal_study *study,
     struct output output;
     int status = output_open(options->output, &output, &session->error);
     if (status == 0) {
-        status = sal_export_table(study, options->table, options->common.corpus,
-                                  (sal_format)options->format, &output.sink, &session->error);
+        const sal_format format = (sal_format)options->format;
+        status = options->per_document
+                     ? sal_export_head_documents(study, options->common.corpus, format,
+                                                 &output.sink, &session->error)
+                     : sal_export_table(study, options->table, options->common.corpus, format,
+                                        &output.sink, &session->error);
         status = output_close(&output, status, &session->error);
     }
     return status;

@@ -284,6 +284,10 @@ const char *const *sal_export_tables(void);
 int sal_export_table(sal_study *study, const char *table, const char *corpus, sal_format format,
                      const sal_sink *sink, sal_error *err) SAL_MUST_CHECK;
 
+/** Write the table heads with one row for each document in place of the means over documents, in the order of docs/schema.md. */
+int sal_export_head_documents(sal_study *study, const char *corpus, sal_format format,
+                              const sal_sink *sink, sal_error *err) SAL_MUST_CHECK;
+
 /** Write the layout of the paper's published data below a folder: data/{model}/{dataset}/predictions.json, ... (DESIGN, export).
  *  Importance files are written for what `importance --protocol paper` has computed. */
 int sal_export_original(sal_study *study, const char *folder, const char *corpus,

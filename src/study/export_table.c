@@ -21,7 +21,7 @@ typedef struct export_column {
     column_type type;
 } export_column;
 
-enum { COLUMNS_AT_MOST = 20 };
+enum { COLUMNS_AT_MOST = 24 };
 
 typedef struct export_table {
     const char *name;
@@ -148,6 +148,24 @@ static const export_table tables[] = {
       {"size", NUMBER},
       {"support", NUMBER},
       {"members", TEXT}}},
+    {"heads",
+     true,
+     "SELECT r.corpus, m.name, z.name, a.protocol, a.evidence, a.options, r.words,"
+     " json_extract(k.value, '$[0]'), json_extract(k.value, '$[1]'), json_extract(k.value, '$[2]'),"
+     " r.metric, r.value, r.low, r.high, r.documents, r.undefined, r.p_family, r.p, r.q, r.q_by,"
+     " r.p_naive"
+     " FROM head_analyses a JOIN head_models m USING (model) JOIN summarizers z USING (summarizer)"
+     " CROSS JOIN json_each(a.rows) k"
+     " CROSS JOIN head_results r ON r.analysis = a.analysis AND r.row = k.key"
+     " WHERE ?1 IS NULL OR r.corpus = ?1"
+     " ORDER BY r.corpus, m.name, z.name, a.protocol = 'paper', a.evidence, a.options, r.words,"
+     " r.row, r.metric",
+     {{"corpus", TEXT},     {"model", TEXT},   {"summarizer", TEXT},  {"protocol", TEXT},
+      {"evidence", TEXT},   {"options", TEXT}, {"words", TEXT},       {"layer", NUMBER},
+      {"head", NUMBER},     {"null", TEXT},    {"metric", TEXT},      {"value", NUMBER},
+      {"low", NUMBER},      {"high", NUMBER},  {"documents", NUMBER}, {"undefined", NUMBER},
+      {"p_family", NUMBER}, {"p", NUMBER},     {"q", NUMBER},         {"q_by", NUMBER},
+      {"p_naive", NUMBER}}},
     {"timings",
      true,
      "SELECT d.corpus, d.id, z.name, t.prefill_seconds, t.decode_seconds, t.other_seconds, t.tokens"
@@ -186,9 +204,39 @@ static const export_table tables[] = {
 };
 enum { TABLE_COUNT = sizeof tables / sizeof tables[0] };
 
+/* head_score(blob, i): the i-th number of an array of double, null for NaN (export_documents registers it). */
+static const export_table head_documents = {
+    "heads",
+    true,
+    "SELECT d.corpus, d.id, m.name, z.name, a.protocol, a.evidence, a.options, s.words,"
+    " json_extract(r.value, '$[0]'), json_extract(r.value, '$[1]'), json_extract(r.value, '$[2]'),"
+    " k.value, head_score(s.scores, r.key * json_array_length(a.metrics) + k.key)"
+    " FROM documents d CROSS JOIN head_units u ON u.document = d.document"
+    " CROSS JOIN head_analyses a ON a.analysis = u.analysis"
+    " CROSS JOIN head_models m ON m.model = a.model"
+    " CROSS JOIN summarizers z ON z.summarizer = a.summarizer"
+    " CROSS JOIN head_scores s ON s.unit = u.unit AND s.scores IS NOT NULL"
+    " CROSS JOIN json_each(a.rows) r CROSS JOIN json_each(a.metrics) k"
+    " WHERE ?1 IS NULL OR d.corpus = ?1"
+    " ORDER BY d.corpus, d.document, m.name, z.name, a.protocol = 'paper', a.evidence, a.options,"
+    " s.words, r.key, k.key",
+    {{"corpus", TEXT},
+     {"document", TEXT},
+     {"model", TEXT},
+     {"summarizer", TEXT},
+     {"protocol", TEXT},
+     {"evidence", TEXT},
+     {"options", TEXT},
+     {"words", TEXT},
+     {"layer", NUMBER},
+     {"head", NUMBER},
+     {"null", TEXT},
+     {"metric", TEXT},
+     {"value", NUMBER}}};
+
 static const char *const table_names[] = {"documents", "summarizers", "summaries", "importance",
-                                          "scores",    "agreement",   "clusters",  "timings",
-                                          "runs",      NULL};
+                                          "scores",    "agreement",   "clusters",  "heads",
+                                          "timings",   "runs",        NULL};
 _Static_assert(sizeof table_names / sizeof table_names[0] == TABLE_COUNT + 1,
                "every exportable table has its name in the list");
 
@@ -313,18 +361,9 @@ static int fail_unknown(const char *name, sal_error *err) {
     return rc;
 }
 
-int sal_export_table(sal_study *study, const char *table, const char *corpus, sal_format format,
-                     const sal_sink *sink, sal_error *err) {
-    const export_table *found = NULL;
+static int export_found(sal_study *study, const export_table *found, const char *corpus,
+                        sal_format format, const sal_sink *sink, sal_error *err) {
     study_query query = {0};
-    for (int i = 0; i < TABLE_COUNT; i++) {
-        if (strcmp(tables[i].name, table) == 0) {
-            found = &tables[i];
-        }
-    }
-    if (found == NULL) {
-        return fail_unknown(table, err);
-    }
     int rc = study_check_corpus(study, corpus, err);
     if (rc == SAL_OK) {
         rc = study_query_open(study, found->sql, &query, err);
@@ -337,4 +376,39 @@ int sal_export_table(sal_study *study, const char *table, const char *corpus, sa
     }
     study_query_close(&query);
     return rc;
+}
+
+int sal_export_table(sal_study *study, const char *table, const char *corpus, sal_format format,
+                     const sal_sink *sink, sal_error *err) {
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        if (strcmp(tables[i].name, table) == 0) {
+            return export_found(study, &tables[i], corpus, format, sink, err);
+        }
+    }
+    return fail_unknown(table, err);
+}
+
+static void head_score(sqlite3_context *context, int count, sqlite3_value **values) {
+    (void)count;
+    const char *bytes = sqlite3_value_blob(values[0]);
+    sqlite3_int64 length = sqlite3_value_bytes(values[0]);
+    sqlite3_int64 index = sqlite3_value_int64(values[1]);
+    double score = 0;
+    if (bytes == NULL || index < 0 || index >= length / (sqlite3_int64)sizeof score) {
+        sqlite3_result_null(context);
+        return;
+    }
+    memcpy(&score, bytes + (size_t)index * sizeof score, sizeof score);
+    sqlite3_result_double(context, score); /* NaN becomes null */
+}
+
+int sal_export_head_documents(sal_study *study, const char *corpus, sal_format format,
+                              const sal_sink *sink, sal_error *err) {
+    int status = sqlite3_create_function(study->database, "head_score", 2,
+                                         SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
+                                         NULL, head_score, NULL, NULL);
+    if (status != SQLITE_OK) {
+        return study_fail_sqlite(study, status, err);
+    }
+    return export_found(study, &head_documents, corpus, format, sink, err);
 }

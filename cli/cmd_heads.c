@@ -1,0 +1,232 @@
+/* salient heads: which attention heads follow importance. */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "heads_view.h"
+#include "json.h"
+#include "suggest.h"
+
+static const char *const values[] = {"mean", "max", "min",
+                                     NULL}; /* in the order of sal_head_value */
+static const char *const computes[] = {"auto", "bf16", "f32", "stock",
+                                       NULL}; /* in the order of sal_compute */
+
+struct heads_options {
+    struct common_options common;
+    const char *model;
+    const char *evidence;
+    const char *layers;
+    int value;
+    bool drop_zero;
+    int64_t skip_first;
+    int64_t limit;
+    int64_t permutations;
+    uint64_t seed;
+    int64_t top;
+    int compute;
+};
+
+#define AT(field) offsetof(struct heads_options, field)
+#define WHAT "What to measure"
+static const struct option_row rows[] = {
+    {"model", 0, OPTION_TEXT, AT(model), NULL, 0, 0, "FILE", NULL, WHAT, "GGUF file of the model"},
+    {"by", 0, OPTION_TEXT, AT(common.by), NULL, 0, 0, "NAME", NULL, WHAT,
+     "importance by this summarizer (default: the only one made with the model)"},
+    {"evidence", 0, OPTION_TEXT, AT(evidence), "received,exposure", 0, 0, "LIST", NULL, WHAT,
+     "received, exposure, norm (over the raw document), instruction, summary (queries of the chat "
+     "prompt)"},
+    {"layers", 0, OPTION_TEXT, AT(layers), "all", 0, 0, "LIST", NULL, WHAT,
+     "all, representative (first, middle, last) or a list like 0,5,7"},
+    {"value", 0, OPTION_CHOICE, AT(value), "mean", 0, 0, "HOW", values, WHAT,
+     "value of a word from its tokens: mean, max or min"},
+    {"drop-zero", 0, OPTION_FLAG, AT(drop_zero), NULL, 0, 0, NULL, NULL, WHAT,
+     "leave out words of importance 0"},
+    {"skip-first", 0, OPTION_COUNT, AT(skip_first), "0", 0, 1e6, "K", NULL, WHAT,
+     "leave the first K tokens out of word values (attention sinks)"},
+    {"limit", 0, OPTION_COUNT, AT(limit), NULL, 1, 1e15, "N", NULL, "What to work on",
+     "documents of each corpus at most (default: all)"},
+    {"permutations", 0, OPTION_COUNT, AT(permutations), "1000", 0, 1e6, "B", NULL, "Tests",
+     "draws of the permutation tests; 0: no tests"},
+    {"seed", 0, OPTION_SEED, AT(seed), "1", 0, 0, "N", NULL, "Tests",
+     "seed of permutations and intervals"},
+    {"top", 0, OPTION_COUNT, AT(top), "10", 1, 100000, "N", NULL, "Output", "heads shown"},
+    {"compute", 0, OPTION_CHOICE, AT(compute), "auto", 0, 0, "HOW", computes, "Machine",
+     "who multiplies matrices, and in which numbers: auto, bf16, f32 or stock (libllama)"},
+    {0}};
+
+/* ---- options --------------------------------------------------------------------------------------------------------------- */
+
+static int fail_evidence(struct session *session, const char *word) {
+    struct suggestion suggestion;
+    suggest_start(&suggestion, word);
+    for (int e = 0; e < SAL_EVIDENCES; e++) {
+        suggest_offer(&suggestion, sal_evidence_name((sal_evidence)e));
+    }
+    static const char hint[] = "--evidence takes received, exposure, norm, instruction, summary";
+    if (suggestion.nearest != NULL) {
+        return session_usage(session, hint, "--evidence: there is no '%s'; did you mean %s?", word,
+                             suggestion.nearest);
+    }
+    return session_usage(session, hint, "--evidence: there is no '%s'", word);
+}
+
+/* "received,norm" into flags. return 0 or EXIT_USAGE */
+static int parse_evidence(struct session *session, const char *text, bool flags[SAL_EVIDENCES]) {
+    for (const char *at = text;; at++) {
+        char word[40];
+        const size_t length = strcspn(at, ",");
+        int found = -1;
+        (void)snprintf(word, sizeof word, "%.*s", (int)(length < 39 ? length : 39), at);
+        for (int e = 0; e < SAL_EVIDENCES; e++) {
+            found = strcmp(sal_evidence_name((sal_evidence)e), word) == 0 ? e : found;
+        }
+        if (found < 0) {
+            return fail_evidence(session, word);
+        }
+        flags[found] = true;
+        at += length;
+        if (*at == '\0') {
+            return 0;
+        }
+    }
+}
+
+static sal_heads_options request_of(const struct heads_options *options) {
+    sal_heads_options request = sal_heads_defaults();
+    memset(request.evidence, 0, sizeof request.evidence);
+    request.model = options->model;
+    request.by = options->common.by;
+    request.corpus = options->common.corpus;
+    request.limit = options->limit > 0 ? options->limit : -1;
+    request.protocol = (sal_protocol)options->common.protocol;
+    request.layers = options->layers;
+    request.value = (sal_head_value)options->value;
+    request.drop_zero = options->drop_zero;
+    request.skip_first = (int)options->skip_first;
+    request.permutations = (int)options->permutations;
+    request.seed = options->seed;
+    request.model_options.threads = (int)options->common.threads;
+    request.model_options.gpu_layers = (int)options->common.gpu_layers;
+    request.model_options.compute = (sal_compute)options->compute;
+    return request;
+}
+
+/* ---- the work -------------------------------------------------------------------------------------------------------------- */
+
+/* The model's name in the study: its file's, without folder and .gguf. */
+static const char *model_name(const char *path, char room[256]) {
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    size_t length = strlen(name);
+    if (length > 5 && strcmp(name + length - 5, ".gguf") == 0) {
+        length -= 5;
+    }
+    (void)snprintf(room, 256, "%.*s", (int)(length < 250 ? length : 250), name);
+    return room;
+}
+
+static int show(struct session *session, sal_study *study, const struct heads_options *options,
+                const sal_heads_options *request) {
+    char name[256];
+    sal_head_tables *tables = NULL;
+    sal_score_list *scores = NULL;
+    int status = sal_study_get_head_tables(study, &tables, &session->error);
+    if (status == 0) {
+        status = sal_study_get_scores(study, &scores, &session->error);
+    }
+    if (status == 0) {
+        const struct heads_view view = {
+            session,           tables,          scores,      model_name(options->model, name),
+            request->protocol, request->corpus, request->by, request->evidence,
+            options->top,      terminal_sink()};
+        display_clear(&session->display);
+        status = options->common.json ? heads_print_json(&view) : heads_print_tables(&view);
+    }
+    sal_head_tables_free(tables);
+    sal_score_list_free(scores);
+    return status;
+}
+
+static int collect_hashes(struct session *session, sal_study *study, const char *model,
+                          sal_buffer *out) {
+    char digest[65];
+    sal_error *err = &session->error;
+    int status = sal_study_file_digest(study, model, digest, err);
+    if (status == 0) {
+        status = sal_buffer_add_string(out, "{", err);
+    }
+    if (status == 0) {
+        status = json_add_string(out, model, err);
+    }
+    return status != 0 ? status : sal_buffer_add_format(out, err, ":\"%s\"}", digest);
+}
+
+static int compute(struct session *session, sal_study *study, const struct heads_options *options,
+                   const sal_heads_options *request, sal_tally *tally) {
+    sal_buffer hashes = {0};
+    struct stage stage;
+    int64_t key = 0;
+    stage_start(&stage);
+    int status = collect_hashes(session, study, options->model, &hashes);
+    if (status == 0) {
+        status = session_begin_run(session, study, options, hashes.bytes, &key);
+    }
+    if (status == 0) {
+        status = sal_heads_run(study, request, &session->progress, tally, &session->error);
+        if (status == 0) {
+            stage_end(session, &stage, sal_protocol_name(request->protocol), "documents", tally);
+        }
+        status = session_end_run(session, study, key, tally, status);
+    }
+    sal_buffer_free(&hashes);
+    return status;
+}
+
+static int run(struct session *session, void *config) {
+    const struct heads_options *options = config;
+    sal_study *study = NULL;
+    sal_tally tally = {0};
+    if (options->model == NULL) {
+        return session_usage(session, "example: salient heads mystudy --model model.gguf",
+                             "--model is needed");
+    }
+    sal_heads_options request = request_of(options);
+    const int wrong = parse_evidence(session, options->evidence, request.evidence);
+    if (wrong != 0) {
+        return wrong;
+    }
+    int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
+    if (status == 0) {
+        status = compute(session, study, options, &request, &tally);
+    }
+    if (status == 0) {
+        status = show(session, study, options, &request);
+    }
+    status = session_close(session, study, status);
+    return session_exit(session, status, &tally);
+}
+
+static const char *const arguments[] = {"STUDY", NULL};
+static const char *const examples[] = {
+    "salient heads mystudy --model deps/models/SmolLM2-135M-Instruct.Q4_1.gguf",
+    "salient heads mystudy --model model.gguf --by lead --protocol paper --layers representative",
+    "salient heads mystudy --model model.gguf --evidence instruction,summary --limit 50", NULL};
+static const struct option_row *const options_of_heads[] = {
+    rows, options_corpus, options_protocol, options_json, options_threads, options_gpu, NULL};
+
+const struct command command_heads = {
+    "heads",
+    "Study",
+    "which attention heads follow importance",
+    arguments,
+    "Runs the model once over every document, lays the attention each head gives on words, and "
+    "compares it with importance by every metric of salient score. Only what is missing or out of "
+    "date is computed.\n\n"
+    "A head is believed only against heads that know nothing: four null heads stand in the same "
+    "table, the test holds position and term frequency constant, and its p-value counts all heads "
+    "that were looked at. The last lines say which heads survive.",
+    examples,
+    options_of_heads,
+    sizeof(struct heads_options),
+    run};
