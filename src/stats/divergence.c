@@ -94,8 +94,7 @@ double sal_stats_renyi(const double *p, const double *q, size_t n, double alpha,
         if (a > 0)
             sum += pow(a, alpha) * pow(b, 1 - alpha);
     }
-    double value = log(sum) / (alpha - 1);
-    return isfinite(value) ? value : NAN;
+    return sum > 0 && isfinite(sum) ? log(sum) / (alpha - 1) : NAN;
 }
 
 double sal_stats_js(const double *p, const double *q, size_t n) {
