@@ -114,21 +114,8 @@ static sal_heads_options request_of(const struct heads_options *options) {
 
 /* ---- the work -------------------------------------------------------------------------------------------------------------- */
 
-/* The model's name in the study: its file's, without folder and .gguf. */
-static const char *model_name(const char *path, char room[256]) {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash == NULL ? path : slash + 1;
-    size_t length = strlen(name);
-    if (length > 5 && strcmp(name + length - 5, ".gguf") == 0) {
-        length -= 5;
-    }
-    (void)snprintf(room, 256, "%.*s", (int)(length < 250 ? length : 250), name);
-    return room;
-}
-
 static int show(struct session *session, sal_study *study, const struct heads_options *options,
-                const sal_heads_options *request) {
-    char name[256];
+                const int64_t analyses[SAL_EVIDENCES]) {
     sal_head_tables *tables = NULL;
     sal_score_list *scores = NULL;
     int status = sal_study_get_head_tables(study, &tables, &session->error);
@@ -137,9 +124,8 @@ static int show(struct session *session, sal_study *study, const struct heads_op
     }
     if (status == 0) {
         const struct heads_view view = {
-            session,           tables,          scores,      model_name(options->model, name),
-            request->protocol, request->corpus, request->by, request->evidence,
-            options->top,      terminal_sink()};
+            session,      tables,         scores, analyses, options->common.corpus,
+            options->top, terminal_sink()};
         display_clear(&session->display);
         status = options->common.json ? heads_print_json(&view) : heads_print_tables(&view);
     }
@@ -163,7 +149,8 @@ static int collect_hashes(struct session *session, sal_study *study, const char 
 }
 
 static int compute(struct session *session, sal_study *study, const struct heads_options *options,
-                   const sal_heads_options *request, sal_tally *tally) {
+                   const sal_heads_options *request, int64_t analyses[SAL_EVIDENCES],
+                   sal_tally *tally) {
     sal_buffer hashes = {0};
     struct stage stage;
     int64_t key = 0;
@@ -173,7 +160,8 @@ static int compute(struct session *session, sal_study *study, const struct heads
         status = session_begin_run(session, study, options, hashes.bytes, &key);
     }
     if (status == 0) {
-        status = sal_heads_run(study, request, &session->progress, tally, &session->error);
+        status =
+            sal_heads_run(study, request, &session->progress, analyses, tally, &session->error);
         if (status == 0) {
             stage_end(session, &stage, sal_protocol_name(request->protocol), "documents", tally);
         }
@@ -186,6 +174,7 @@ static int compute(struct session *session, sal_study *study, const struct heads
 static int run(struct session *session, void *config) {
     const struct heads_options *options = config;
     sal_study *study = NULL;
+    int64_t analyses[SAL_EVIDENCES] = {0};
     sal_tally tally = {0};
     if (options->model == NULL) {
         return session_usage(session, "example: salient heads mystudy --model model.gguf",
@@ -198,10 +187,10 @@ static int run(struct session *session, void *config) {
     }
     int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
     if (status == 0) {
-        status = compute(session, study, options, &request, &tally);
+        status = compute(session, study, options, &request, analyses, &tally);
     }
     if (status == 0) {
-        status = show(session, study, options, &request);
+        status = show(session, study, options, analyses);
     }
     status = session_close(session, study, status);
     return session_exit(session, status, &tally);

@@ -13,16 +13,11 @@
 #define SIGNIFICANT .05
 
 bool heads_is_shown(const struct heads_view *view, const sal_head_table *table) {
-    bool evidence = false;
+    bool asked = false;
     for (int e = 0; e < SAL_EVIDENCES; e++) {
-        evidence =
-            evidence || (view->evidence[e] &&
-                         strcmp(table->analysis.evidence, sal_evidence_name((sal_evidence)e)) == 0);
+        asked = asked || view->analyses[e] == table->analysis.key;
     }
-    return evidence && strcmp(table->analysis.model, view->model) == 0 &&
-           table->analysis.protocol == view->protocol &&
-           (view->corpus == NULL || strcmp(view->corpus, table->corpus) == 0) &&
-           (view->by == NULL || strcmp(view->by, table->summarizer) == 0);
+    return asked && (view->corpus == NULL || strcmp(view->corpus, table->corpus) == 0);
 }
 
 /* ---- one head -------------------------------------------------------------------------------------------------------------- */
@@ -235,9 +230,10 @@ static int print_survivors(const struct heads_view *view, const struct head_line
                                        "term frequency (family-wise p > .05).\n",
                                        verdict->heads)
                      : sal_sink_format(&view->sink, err,
-                                       "  %zu of %zu heads follow importance beyond position and "
+                                       "  %zu of %zu heads %s importance beyond position and "
                                        "term frequency (family-wise p <= .05):",
-                                       verdict->surviving, verdict->heads);
+                                       verdict->surviving, verdict->heads,
+                                       verdict->surviving == 1 ? "follows" : "follow");
     for (size_t i = 0; status == 0 && verdict->surviving > 0 && i < count; i++) {
         if (is_null(&lines[i]) || !(lines[i].fisher->p_family <= SIGNIFICANT)) {
             continue;

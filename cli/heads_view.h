@@ -6,16 +6,13 @@
 #include "salient/heads.h"
 #include "session.h"
 
-/** What was asked for: tables of other models, summarizers, protocols or options are not shown. */
+/** What was asked for: tables of other analyses and corpora are not shown. */
 struct heads_view {
     struct session *session;
     const sal_head_tables *tables;
     const sal_score_list *scores; /* for the ceilings */
-    const char *model;
-    sal_protocol protocol;
-    const char *corpus;
-    const char *by;
-    const bool *evidence; /* [SAL_EVIDENCES] */
+    const int64_t *analyses;      /* [SAL_EVIDENCES] */
+    const char *corpus;           /* NULL: all */
     int64_t top;
     sal_sink sink;
 };

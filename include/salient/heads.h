@@ -64,11 +64,12 @@ sal_heads_options sal_heads_defaults(void);
 
 /** Compute what is missing or out of date, one transaction per document, then the table of each corpus and evidence over the documents
  *  asked for.
+ *  out    analyses [SAL_EVIDENCES]: key of each evidence's analysis, 0 where it was not asked for; NULL allowed
  *  out    *tally added to: done, kept = documents; failed = documents without importance, empty, or longer than the model's context
  *  errs   SAL_ENOTFOUND, SAL_EINVAL (--by is needed: lists the summarizers; a layer that is not there), SAL_EEXISTS (another model
  *         under this name), SAL_EMODEL, SAL_ECANCELLED, ... */
 int sal_heads_run(sal_study *study, const sal_heads_options *options, const sal_progress *progress,
-                  sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
+                  int64_t analyses[SAL_EVIDENCES], sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
 
 /* ---- what is stored --------------------------------------------------------------------------------------------------------- */
 

@@ -532,7 +532,7 @@ static int run_corpora(heads_stage *stage, sal_error *err) {
 }
 
 int sal_heads_run(sal_study *study, const sal_heads_options *options, const sal_progress *progress,
-                  sal_tally *tally, sal_error *err) {
+                  int64_t analyses[SAL_EVIDENCES], sal_tally *tally, sal_error *err) {
     heads_stage stage = {.study = study, .options = options, .progress = progress, .tally = tally};
     name_model(&stage);
     int status = sal_text_open(&stage.text, err);
@@ -546,6 +546,8 @@ int sal_heads_run(sal_study *study, const sal_heads_options *options, const sal_
         status = choose_summarizer(&stage, err);
     if (status == SAL_OK)
         status = put_analyses(&stage, err);
+    if (status == SAL_OK && analyses != NULL)
+        memcpy(analyses, stage.analyses, sizeof stage.analyses);
     if (status == SAL_OK)
         status = run_corpora(&stage, err);
     sal_tap_close(stage.tap);
