@@ -6,11 +6,10 @@
 #include "suggest.h"
 
 const struct command *const commands[] = {
-    &command_import,        &command_summarize,  &command_importance,
-    &command_heads,         &command_report,     &command_export,
-    &command_score,         &command_verify,     &command_model_info,
-    &command_model_convert, &command_tap,        &command_doctor,
-    &command_help,          &command_completion, NULL};
+    &command_import,  &command_summarize,  &command_importance,    &command_heads,
+    &command_compare, &command_report,     &command_export,        &command_score,
+    &command_verify,  &command_model_info, &command_model_convert, &command_tap,
+    &command_doctor,  &command_help,       &command_completion,    NULL};
 
 /* Length of a name's first word. */
 static size_t first_word(const char *name) {

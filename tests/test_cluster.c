@@ -194,8 +194,8 @@ static void resampled_means_are_those_of_a_plain_bootstrap(void **state) {
     assert_ok(sal_stats_bootstrap_draws(values, ROWS, UNITS, DRAWS, 9, 1, means, &err));
     assert_ok(sal_stats_bootstrap_draws(values, ROWS, UNITS, DRAWS, 9, 3, threaded, &err));
     assert_memory_equal(means, threaded, sizeof means);
-    sal_random_seed(&random, 9);
     for (size_t draw = 0; draw < DRAWS; draw++) {
+        sal_random_seed(&random, sal_stats_draw_seed(9, draw));
         for (size_t i = 0; i < UNITS; i++)
             drawn[i] = (size_t)sal_random_below(&random, UNITS);
         for (size_t row = 0; row < ROWS; row++) {

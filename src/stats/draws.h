@@ -13,6 +13,9 @@ int sal_stats_bootstrap_draws(const double *values, size_t rows, size_t n, size_
                               uint64_t seed, int threads, double *means,
                               sal_error *err) SAL_MUST_CHECK;
 
+/** Seed of one draw: what the units of draw number `draw` are drawn with, one sal_random_below(n) after the other. */
+uint64_t sal_stats_draw_seed(uint64_t seed, size_t draw);
+
 /** Mean of a row and its percentile interval from the row's draws, as sal_stats_bootstrap_mean.
  *  in     draws [count], sorted on return */
 sal_stats_mean sal_stats_mean_of_draws(const double *row, size_t n, double *draws, size_t count);
