@@ -1,0 +1,149 @@
+# salient heads: with the demo model of scripts/deps. Numbers are recomputed by tests/heads/recompute.py, which shares no code.
+load common
+
+model() {
+    MODEL=$(find -L "$DEPS/models" -name '*Q4_1.gguf' 2>/dev/null | head -n 1)
+    [ -n "$MODEL" ] || skip "no demo model below $DEPS/models: scripts/deps brings it"
+}
+
+# Two English documents (with repeated words, a number, curly apostrophes) and a French one, summaries by lead, importance.
+three_documents() {
+    cat >en.jsonl <<'END'
+{"id":"ferry","text":"The ferry sank near the harbour on Monday, and the ferry's crew of 12.5 tonnes of steel swam. Nobody was hurt, the owners said; nobody had expected the storm. Divers searched the wreck for two days - the harbour stayed closed - and found a well-known captain's log.\n\nThe owners don’t know why it sank."}
+{"id":"bakery","text":"A bakery in the old town opened again. Its owner had been ill for a year, and the town's people had bought their bread elsewhere. Bread sold out by nine; the owner was `surprised`. \"It's the same bread,\" she said. The bakery opens at six."}
+END
+    printf '%s\n' '{"id":"appel","text":"Client : Bonjour, j’ai oublié mon sac dans le bus numéro 14, hier après l’école. Agent : Bonjour. De quelle couleur est le sac ? Client : Le sac est bleu, avec un livre à l'"'"'intérieur. Agent : Le bus a été nettoyé, le sac bleu est à l’accueil de la gare."}' >fr.jsonl
+    salient import study en.jsonl --corpus en --lang en && expect 0
+    salient import study fr.jsonl --corpus fr --lang fr --kind dialogue && expect 0
+    salient summarize study --with lead --lengths 5:25:5 && expect 0
+    salient importance study && expect 0
+    salient importance study --protocol paper && expect 0
+}
+
+heads() {
+    salient heads study --model "$MODEL" --by lead --permutations 64 "$@"
+}
+
+@test "all numbers are what a program of its own makes of tap, documents and importance" {
+    model
+    three_documents
+    heads --layers 0,29 && expect 0
+    heads --layers 0,29 --protocol paper && expect 0
+    mkdir scratch && cd scratch
+    python3 "$SOURCE/tests/heads/recompute.py" "$SALIENT" ../study "$MODEL" lead 0,29
+}
+
+@test "a second run computes nothing and ends with the same tables" {
+    model
+    three_documents
+    heads --layers representative && expect 0
+    grep -qE '3 documents done, 0 kept, 0 failed' err
+    salient export study --table heads -o first.jsonl
+    salient export study --table heads --per-document -o first.each.jsonl
+    cp out first.txt
+    heads --layers representative --threads 1 && expect 0
+    grep -qE '0 documents done, 3 kept, 0 failed' err
+    salient export study --table heads -o second.jsonl
+    salient export study --table heads --per-document -o second.each.jsonl
+    cmp first.jsonl second.jsonl
+    cmp first.each.jsonl second.each.jsonl
+    salient verify study && expect 0
+    python3 - <<'END'
+import json
+rows = [json.loads(l) for l in open('first.jsonl')]
+want = 'corpus,model,summarizer,protocol,evidence,words,layer,head,null,metric,value,low,high,documents,p_family,q'.split(',')
+assert set(want) <= set(rows[0]), rows[0]
+assert {r['null'] for r in rows} == {None, 'empty', 'position', 'log_frequency', 'tfidf'}
+heads = {(r['layer'], r['head']) for r in rows if r['null'] is None}
+assert heads == {(l, h) for l in (0, 15, 29) for h in range(9)}, heads
+assert all(r['low'] is None for r in rows)  # three documents: n too small
+empty = [r['value'] for r in rows if r['null'] == 'empty' and r['evidence'] == 'exposure' and r['metric'] == 'spearman']
+assert empty and set(empty) == {None}  # constant there
+tested = [r for r in rows if r['metric'] == 'fisher_z' and r['null'] is None and r['evidence'] == 'received']
+assert all(0 < r['p_family'] <= 1 and r['q'] >= r['p'] for r in tested if r['documents'] > 1), tested[0]
+END
+}
+
+@test "the table says in words what survives; --json holds all of it" {
+    model
+    three_documents
+    heads --layers 29 --corpus en && expect 0
+    grep -qF 'en: heads of SmolLM2-135M-Instruct.Q4_1, evidence received with layers=29, importance by lead, strict' out
+    grep -qF 'null: position' out
+    grep -qE 'of 9 heads follows? importance beyond position and term frequency' out
+    grep -qF 'n too small' out
+    heads --layers 29 --corpus en --json && expect 0
+    python3 -c '
+import json
+tables = json.load(open("out"))
+assert [t["evidence"] for t in tables] == ["exposure", "received"], tables
+assert all(t["documents"] == 2 and t["results"] for t in tables)'
+}
+
+@test "evidence from the chat prompt, and what it needs" {
+    model
+    three_documents
+    heads --layers 29 --evidence norm,instruction,summary --corpus en && expect 0
+    salient export study --table heads -o heads.jsonl
+    python3 - <<'END'
+import json
+rows = [json.loads(l) for l in open('heads.jsonl')]
+for evidence in ('norm', 'instruction', 'summary'):
+    values = [r for r in rows if r['evidence'] == evidence and r['metric'] == 'spearman' and r['null'] is None]
+    assert len(values) == 18 and all(-1 <= r['value'] <= 1 for r in values), evidence
+END
+    salient summarize study --with reference
+    salient summarize study --with random --lengths 5,10 --as other && expect 0
+    salient importance study --by other && expect 0
+    salient heads study --model "$MODEL" --by other --layers 29 --evidence summary --limit 1 --corpus en
+    expect 0
+}
+
+@test "options change the analysis and are named in it" {
+    model
+    three_documents
+    heads --layers 0 --corpus en --evidence received && expect 0
+    heads --layers 0 --corpus en --evidence received --drop-zero --skip-first 2 --value max && expect 0
+    grep -qF 'received with layers=0 drop-zero skip-first=2 max,' out
+    salient export study --table heads --per-document -o heads.jsonl
+    python3 - <<'END'
+import json
+rows = [json.loads(l) for l in open('heads.jsonl')]
+n = {}
+for r in rows:
+    if r['metric'] == 'n' and r['words'] == 'all':
+        n.setdefault((r['document'], r['options']), set()).add(r['value'])
+for document in ('ferry', 'bakery'):
+    (most,), (less,) = n[document, 'layers=0'], n[document, 'layers=0 drop-zero skip-first=2 max']
+    assert less < most, n
+END
+}
+
+@test "what is missing is told with what to do" {
+    model
+    three_documents
+    salient heads study
+    usage_error ' heads: --model is needed' 'example: salient heads mystudy --model model.gguf'
+    heads --evidence recieved
+    usage_error " heads: --evidence: there is no 'recieved'; did you mean received?" \
+        '--evidence takes received, exposure, norm, instruction, summary'
+    salient heads study --model "$MODEL"
+    expect 1
+    first_line 'salient heads: 0 summarizers were made with SmolLM2-135M-Instruct.Q4_1; choose a summarizer with --by: lead'
+    heads --layers 30
+    expect 2
+    grep -qF -- '--layers 30: the model has layers 0 to 29' err
+    heads --layers 5,3
+    expect 2
+    salient heads study --model en.jsonl --by lead
+    expect 1
+    grep -qF en.jsonl err
+    salient heads nowhere --model "$MODEL"
+    expect 1
+    salient import bare en.jsonl --corpus en && salient summarize bare --with lead --lengths 5
+    salient heads bare --model "$MODEL" --by lead --layers 0
+    expect 3
+    grep -qF '2 documents have no up-to-date importance by this summarizer and protocol (salient importance computes it)' err
+    salient export study --table summaries --per-document
+    usage_error ' export: --per-document goes with --table heads' 'add --table heads'
+}
