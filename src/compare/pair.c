@@ -73,7 +73,7 @@ int compare_spearman(const compare_levels *a, const compare_levels *b, const siz
         return status;
     for (size_t i = 0; i < n; i++)
         ab += room->ranks[0][a->counts[words[i]]] * room->ranks[1][b->counts[words[i]]];
-    double r = ab / (sqrt(aa) * sqrt(bb));
+    double r = ab / sqrt(aa * bb); /* exactly 1 for equal sides */
     *rho = r > 1 ? 1 : r < -1 ? -1 : r;
     return SAL_OK;
 }
