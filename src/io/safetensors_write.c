@@ -248,7 +248,7 @@ int sal_safetensors_write(const char *path, const sal_tensor *tensors, size_t co
     sal_safetensors_writer *writer = NULL;
     int status =
         sal_safetensors_begin(path, tensors, count, metadata, metadata_count, &writer, err);
-    if (status != SAL_OK)
+    if (status != SAL_OK || writer == NULL)
         return status;
     for (size_t i = sal_safetensors_next(writer); status == SAL_OK && i < count;
          i = sal_safetensors_next(writer)) {

@@ -247,31 +247,31 @@ static int spell_positions(sal_tap_request *request, int32_t **own, sal_error *e
     return SAL_OK;
 }
 
-int sal_tap_run(sal_tap *tap, const sal_tap_request *asked, sal_tap_result *result,
+int sal_tap_run(sal_tap *tap, const sal_tap_request *request, sal_tap_result *result,
                 const sal_progress *progress, sal_error *err) {
-    sal_tap_request request = *asked;
+    sal_tap_request wanted = *request;
     const sal_model_info *info = &tap->model->info;
     int32_t *own = NULL;
     double start = now();
-    int status = spell_positions(&request, &own, err);
+    int status = spell_positions(&wanted, &own, err);
     if (status == SAL_OK)
-        status = check_request(tap, &request, err);
+        status = check_request(tap, &wanted, err);
     if (status != SAL_OK) {
         sal_free(own);
         return status;
     }
     sal_collector collector = {
         .tap = tap,
-        .request = &request,
-        .layers = (size_t)(request.last_layer < 0 ? info->layers : request.last_layer + 1),
-        .tokens = request.token_count,
-        .keys = (request.token_count + KEY_STEP - 1) / KEY_STEP * KEY_STEP,
+        .request = &wanted,
+        .layers = (size_t)(wanted.last_layer < 0 ? info->layers : wanted.last_layer + 1),
+        .tokens = wanted.token_count,
+        .keys = (wanted.token_count + KEY_STEP - 1) / KEY_STEP * KEY_STEP,
         .heads = (size_t)info->heads,
         .width = (size_t)info->width,
-        .whole = request.received || request.norm,
+        .whole = wanted.received || wanted.norm,
         .err = err,
     };
-    collector.sets = (collector.whole ? 1 : 0) + request.span_count;
+    collector.sets = (collector.whole ? 1 : 0) + wanted.span_count;
     collector.attention = collector.sets > 0;
     tap->progress = progress;
     status = pass(tap, &collector, err);

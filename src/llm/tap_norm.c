@@ -78,20 +78,23 @@ static int make_gram(sal_collector *c, size_t layer, const struct ggml_tensor *w
                     .sums = sal_calloc(size, sizeof(double))};
     float *gram = sal_calloc(size, sizeof *gram);
     int status = SAL_OK;
-    if (block == NULL || job.partial == NULL || job.sums == NULL || gram == NULL)
+    if (block == NULL || job.partial == NULL || job.sums == NULL || gram == NULL) {
         status = sal_fail_memory(err, "the norms of values");
+        goto done;
+    }
     for (size_t first = 0; status == SAL_OK && first < rows; first += ROWS) {
         job.rows = rows - first < ROWS ? rows - first : ROWS;
         status = load_rows(tap, weight, first, job.rows, block, err);
         if (status == SAL_OK)
             sal_parallel_for(tap->threads, (int64_t)c->heads, add_gram, &job);
     }
-    for (size_t i = 0; status == SAL_OK && i < size; i++)
+    if (status != SAL_OK)
+        goto done;
+    for (size_t i = 0; i < size; i++)
         gram[i] = (float)job.sums[i];
-    if (status == SAL_OK) {
-        tap->grams[layer] = gram;
-        gram = NULL;
-    }
+    tap->grams[layer] = gram;
+    gram = NULL;
+done:
     sal_free(gram);
     sal_free(job.sums);
     sal_free(job.partial);
