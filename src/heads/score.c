@@ -94,20 +94,25 @@ static void fill_facts(const head_words *words, const head_alignment *alignment,
 
 /* ---- scores over a set of words ----------------------------------------------------------------------------- */
 
-/* What all rows are compared with: the words of the set, and their ranks. */
+enum { ROWS_AT_ONCE = 16 };
+
+/* What all rows are compared with: the words of the set, and ranks of what is held constant. Ranks are doubled and centred, as
+ * sal_metrics_against gives them. */
 typedef struct reference {
-    sal_protocol protocol;
     const unit_rows *rows;
+    sal_metrics_reference *metrics;
     size_t n;
     size_t *words;     /* [n] of the unit's W */
     double *y;         /* [n] */
-    double *ranks;     /* [n] of y */
     double *position;  /* [n] ranks of first position */
-    double *frequency; /* [n] ranks of ln term frequency */
+    double *frequency; /* [n] ranks of term frequency, which are those of its logarithm */
+    double position_squares, frequency_squares;
     double r_yp, r_yf, r_pf;
-    double *room;   /* [R, 2n] a row's values, and their ranks */
-    double *scores; /* [R, SAL_HEAD_MEASURES] */
-    int *statuses;  /* [R] */
+    char *room; /* for each chunk of rows: a row's values and ranks, the workspace of the metrics */
+    size_t room_size; /* of one chunk */
+    size_t workspace; /* offset in it */
+    double *scores;   /* [R, SAL_HEAD_MEASURES] */
+    int *statuses;    /* [chunks] */
 } reference;
 
 static bool is_in_set(const unit_rows *rows, const head_setting *setting, int set, size_t w) {
@@ -117,75 +122,120 @@ static bool is_in_set(const unit_rows *rows, const head_setting *setting, int se
 }
 
 static void reference_free(reference *r) {
+    sal_metrics_reference_close(r->metrics);
     sal_free(r->words);
     sal_free(r->y);
     sal_free(r->room);
     sal_free(r->statuses);
 }
 
-static int reference_make(const head_setting *setting, const unit_rows *rows, int set, reference *r,
-                          sal_error *err) {
-    const size_t W = rows->W;
-    *r = (reference){.protocol = setting->protocol, .rows = rows};
-    r->words = sal_calloc(W, sizeof *r->words);
-    r->y = sal_calloc(W, 6 * sizeof *r->y);
-    r->statuses = sal_calloc(rows->R, sizeof *r->statuses);
-    r->room = sal_calloc(rows->R, 2 * W * sizeof *r->room);
-    if (r->words == NULL || r->y == NULL || r->statuses == NULL || r->room == NULL)
-        return sal_fail_memory(err, "scores");
-    for (size_t w = 0; w < W; w++)
-        if (is_in_set(rows, setting, set, w))
-            r->words[r->n++] = w;
-    double *first = r->y + r->n;
-    double *frequency = first + r->n;
-    r->ranks = frequency + r->n;
-    r->position = r->ranks + r->n;
-    r->frequency = r->position + r->n;
-    for (size_t i = 0; i < r->n; i++) {
-        r->y[i] = rows->facts[SAL_FACT_IMPORTANCE * W + r->words[i]];
-        first[i] = rows->facts[SAL_FACT_FIRST_POSITION * W + r->words[i]];
-        frequency[i] = rows->facts[SAL_FACT_FREQUENCY * W + r->words[i]];
-    }
-    int status = sal_stats_ranks(r->y, r->n, r->ranks, err);
-    if (status == SAL_OK)
-        status = sal_stats_ranks(first, r->n, r->position, err);
-    if (status == SAL_OK) /* ranks of the logarithm are those of the frequency */
-        status = sal_stats_ranks(frequency, r->n, r->frequency, err);
-    r->r_yp = sal_stats_pearson(r->ranks, r->position, r->n);
-    r->r_yf = sal_stats_pearson(r->ranks, r->frequency, r->n);
-    r->r_pf = sal_stats_pearson(r->position, r->frequency, r->n);
+static double product(const double *a, const double *b, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+/* Correlation of centred ranks, from their products; NaN when a side is constant. */
+static double correlation(double products, double a_squares, double b_squares) {
+    return a_squares > 0 && b_squares > 0 ? products / sqrt(a_squares * b_squares) : NAN;
+}
+
+/* Ranks of a fact over the set, doubled and centred. */
+static int rank_fact(const reference *r, sal_head_fact fact, double *values, double *ranks,
+                     double *squares, sal_error *err) {
+    for (size_t i = 0; i < r->n; i++)
+        values[i] = r->rows->facts[fact * r->rows->W + r->words[i]];
+    int status = sal_stats_ranks(values, r->n, ranks, err);
+    for (size_t i = 0; i < r->n; i++)
+        ranks[i] = 2 * ranks[i] - (double)(r->n + 1);
+    *squares = product(ranks, ranks, r->n);
     return status;
 }
 
-static int add_partials(const reference *r, const double *x, double *ranks, double *scores) {
-    int status = sal_stats_ranks(x, r->n, ranks, NULL);
-    double r_xy = sal_stats_pearson(ranks, r->ranks, r->n);
-    double r_xp = sal_stats_pearson(ranks, r->position, r->n);
-    double r_xf = sal_stats_pearson(ranks, r->frequency, r->n);
+/* y [n], ranks of position and frequency [n] each, then room of 2 n. */
+static int rank_all(reference *r, sal_error *err) {
+    double *ranks = r->frequency + r->n;
+    double *room = ranks + r->n;
+    double squares = 0;
+    int status =
+        rank_fact(r, SAL_FACT_FIRST_POSITION, room, r->position, &r->position_squares, err);
+    if (status == SAL_OK)
+        status = rank_fact(r, SAL_FACT_FREQUENCY, room, r->frequency, &r->frequency_squares, err);
+    if (status == SAL_OK)
+        status = rank_fact(r, SAL_FACT_IMPORTANCE, r->y, ranks, &squares, err);
+    r->r_yp = correlation(product(ranks, r->position, r->n), squares, r->position_squares);
+    r->r_yf = correlation(product(ranks, r->frequency, r->n), squares, r->frequency_squares);
+    r->r_pf = correlation(product(r->position, r->frequency, r->n), r->position_squares,
+                          r->frequency_squares);
+    return status;
+}
+
+static int reference_make(const head_setting *setting, const unit_rows *rows, int set, reference *r,
+                          sal_error *err) {
+    const size_t chunks = (rows->R + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
+    *r = (reference){.rows = rows};
+    r->words = sal_calloc(rows->W, sizeof *r->words);
+    r->y = sal_calloc(rows->W, 5 * sizeof *r->y);
+    r->statuses = sal_calloc(chunks, sizeof *r->statuses);
+    if (r->words == NULL || r->y == NULL || r->statuses == NULL)
+        return sal_fail_memory(err, "scores");
+    for (size_t w = 0; w < rows->W; w++)
+        if (is_in_set(rows, setting, set, w))
+            r->words[r->n++] = w;
+    r->position = r->y + r->n;
+    r->frequency = r->position + r->n;
+    int status = rank_all(r, err);
+    if (status == SAL_OK)
+        status = sal_metrics_reference_open(setting->protocol, r->y, r->n, &r->metrics, err);
+    if (status != SAL_OK)
+        return status;
+    r->workspace = 2 * r->n * sizeof(double);
+    r->room_size = r->workspace + sal_metrics_workspace(r->metrics);
+    r->room = sal_calloc(chunks, r->room_size);
+    return r->room == NULL ? sal_fail_memory(err, "scores") : SAL_OK;
+}
+
+static void add_partials(const reference *r, double r_xy, const double *ranks, double *scores) {
+    const double squares = product(ranks, ranks, r->n);
+    const double r_xp =
+        correlation(product(ranks, r->position, r->n), squares, r->position_squares);
+    const double r_xf =
+        correlation(product(ranks, r->frequency, r->n), squares, r->frequency_squares);
     scores[SAL_HEAD_PARTIAL_POSITION] = sal_stats_partial_step(r_xy, r_xp, r->r_yp);
     scores[SAL_HEAD_PARTIAL_BOTH] =
         sal_stats_partial_two(r_xy, r_xp, r->r_yp, r_xf, r->r_yf, r->r_pf);
-    return status;
 }
 
-static void score_row(void *context, size_t row) {
-    const reference *r = context;
+static int score_row(const reference *r, size_t row, double *x, void *workspace) {
     double *scores = r->scores + row * SAL_HEAD_MEASURES;
-    double *x = r->room + row * 2 * r->rows->W;
-    double values[SAL_METRICS];
     const double *all = r->rows->values + row * r->rows->W;
+    double *ranks = x + r->n;
+    double values[SAL_METRICS];
     for (int m = 0; m < SAL_HEAD_MEASURES; m++)
         scores[m] = NAN;
     scores[SAL_METRIC_N] = (double)r->n;
     for (size_t i = 0; i < r->n; i++)
         x[i] = all[r->words[i]];
     if (r->n == 0 || isnan(x[0]))
-        return;
-    r->statuses[row] = sal_metrics_compute(r->protocol, r->y, x, NULL, r->n, values, NULL);
-    if (r->statuses[row] != SAL_OK)
-        return;
+        return SAL_OK;
+    int status = sal_metrics_against(r->metrics, x, workspace, values, ranks, NULL);
+    if (status != SAL_OK)
+        return status;
     memcpy(scores, values, SAL_METRIC_PARTIAL_SPEARMAN * sizeof *scores);
-    r->statuses[row] = add_partials(r, x, x + r->rows->W, scores);
+    add_partials(r, values[SAL_METRIC_SPEARMAN], ranks, scores);
+    return SAL_OK;
+}
+
+static void score_rows(void *context, size_t chunk) {
+    const reference *r = context;
+    char *room = r->room + chunk * r->room_size;
+    const size_t end = (chunk + 1) * ROWS_AT_ONCE;
+    for (size_t row = chunk * ROWS_AT_ONCE; row < end && row < r->rows->R; row++) {
+        int status = score_row(r, row, (double *)room, room + r->workspace);
+        if (status != SAL_OK)
+            r->statuses[chunk] = status;
+    }
 }
 
 /* Share of words whose importance another word has too; ranks of tied values are shared. */
@@ -214,10 +264,11 @@ static int score_set(const head_setting *setting, const unit_rows *rows, int set
         goto done;
     }
     r.scores = out->scores;
-    sal_stats_parallel(setting->threads, rows->R, score_row, &r);
-    for (size_t i = 0; i < rows->R && status == SAL_OK; i++)
+    const size_t chunks = (rows->R + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
+    sal_stats_parallel(setting->threads, chunks, score_rows, &r);
+    for (size_t i = 0; i < chunks && status == SAL_OK; i++)
         if (r.statuses[i] != SAL_OK)
-            status = sal_fail(err, r.statuses[i], "the scores of row %zu could not be computed", i);
+            status = sal_fail(err, r.statuses[i], "the scores of a head could not be computed");
 done:
     reference_free(&r);
     return status;
