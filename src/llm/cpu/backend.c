@@ -1,0 +1,374 @@
+/* The backend as ggml sees it.
+ *
+ * ggml keeps its backends in one registry per process, and hands them to every context. So that a context is ours only when it was asked
+ * for, the device that the registry knows supports nothing; sal_cpu_enter names, for this thread, whose backend the next context
+ * gets, and that backend carries a device of its own. The registration and this name are the room's only static state. */
+#include "backend_internal.h"
+
+#include <string.h>
+
+#include "onednn.h"
+
+#ifdef SALIENT_GGML_INTERNAL
+
+#include <pthread.h>
+
+#include <ggml-backend-impl.h>
+#include <ggml-cpu.h>
+
+#include "weights.h"
+
+static _Thread_local sal_cpu *entered;
+
+/* ---- which nodes ------------------------------------------------------------------------------------------------------------------ */
+
+static bool is_weight(const struct ggml_tensor *tensor) {
+    const struct ggml_backend_buffer *buffer =
+        tensor->view_src != NULL ? tensor->view_src->buffer : tensor->buffer;
+    return buffer != NULL && buffer->usage == GGML_BACKEND_BUFFER_USAGE_WEIGHTS &&
+           tensor->view_src == NULL;
+}
+
+bool sal_node_is_product(const sal_cpu_weights *weights, const struct ggml_tensor *node) {
+    const struct ggml_tensor *w = node->src[0], *x = node->src[1];
+    if (node->op != GGML_OP_MUL_MAT || w == NULL || x == NULL || !is_weight(w) ||
+        !sal_weights_takes(weights, w->type))
+        return false;
+    if (node->op_params[1] == GGML_HINT_SRC0_IS_HADAMARD)
+        return false;
+    /* The least precise type that the model allows for x. */
+    if (sal_weights_bf16(weights, w->type) && node->op_params[3] != GGML_PREC_UNDEFINED &&
+        node->op_params[3] < GGML_PREC_BF16)
+        return false;
+    return x->type == GGML_TYPE_F32 && node->type == GGML_TYPE_F32 && ggml_is_contiguous(w) &&
+           ggml_is_contiguous(x) && ggml_is_contiguous(node) && w->ne[2] == 1 && w->ne[3] == 1 &&
+           w->ne[0] == x->ne[0] && ggml_nrows(x) >= 2;
+}
+
+/* Depends on nothing but the node and what was fixed when the context was made: graphs are planned without data, and used again. */
+static bool supports_op(ggml_backend_dev_t device, const struct ggml_tensor *op) {
+    const sal_cpu *cpu = device->context;
+    if (cpu == NULL)
+        return false;
+    switch (op->op) {
+    case GGML_OP_NONE:
+    case GGML_OP_RESHAPE:
+    case GGML_OP_VIEW:
+    case GGML_OP_PERMUTE:
+    case GGML_OP_TRANSPOSE:
+        return true;
+    case GGML_OP_MUL_MAT:
+        return sal_node_is_product(cpu->weights, op);
+    case GGML_OP_FLASH_ATTN_EXT:
+        return sal_node_is_attention(op);
+    default:
+        return false;
+    }
+}
+
+/* ---- a graph ------------------------------------------------------------------------------------------------------------------------ */
+
+/* The reshape right after an attention is "kqv_out-<layer>"; where a caller cut the graph between them, the cache's name has to do. */
+static int layer_of_attention(struct ggml_cgraph *graph, int index) {
+    const struct ggml_tensor *k = ggml_graph_node(graph, index)->src[1];
+    for (int i = index + 1; i < ggml_graph_n_nodes(graph) && i <= index + 2; i++) {
+        const char *name = ggml_graph_node(graph, i)->name;
+        if (strncmp(name, "kqv_out-", 8) == 0)
+            return sal_layer_of_name(name);
+    }
+    return sal_layer_of_name(k->view_src != NULL ? k->view_src->name : k->name);
+}
+
+/* Nothing that only later layers or the vocabulary need. */
+static bool is_wanted(const sal_cpu *cpu, const struct ggml_tensor *node, int layer) {
+    const sal_cpu_tap *tap = cpu->tap;
+    if (tap == NULL)
+        return true;
+    if (layer > tap->last_layer)
+        return false;
+    return !(tap->skip_output && strcmp(node->name, "result_output") == 0);
+}
+
+static int compute_node(sal_cpu *cpu, struct ggml_cgraph *graph, int index) {
+    struct ggml_tensor *node = ggml_graph_node(graph, index);
+    if ((node->flags & GGML_TENSOR_FLAG_COMPUTE) == 0 || ggml_is_empty(node))
+        return SAL_OK;
+    if (node->op == GGML_OP_FLASH_ATTN_EXT) {
+        const int layer = cpu->tap != NULL ? layer_of_attention(graph, index) : -1;
+        if (!is_wanted(cpu, node, layer))
+            return SAL_OK;
+        cpu->counts.attentions++;
+        return sal_tap_attention(cpu, node, layer, &cpu->failure);
+    }
+    if (node->op == GGML_OP_MUL_MAT) {
+        if (!is_wanted(cpu, node, sal_layer_of_name(node->src[0]->name)))
+            return SAL_OK;
+        cpu->counts.products++;
+        return sal_products_run(cpu->weights, cpu->threads, node, &cpu->failure);
+    }
+    return SAL_OK; /* views: nothing else is supported */
+}
+
+static enum ggml_status graph_compute(ggml_backend_t backend, struct ggml_cgraph *graph) {
+    sal_cpu *cpu = backend->context;
+    for (int i = 0; cpu != NULL && i < ggml_graph_n_nodes(graph); i++) {
+        int status = compute_node(cpu, graph, i);
+        if (status != SAL_OK)
+            return status == SAL_ENOMEM ? GGML_STATUS_ALLOC_FAILED : GGML_STATUS_FAILED;
+    }
+    return GGML_STATUS_SUCCESS;
+}
+
+/* ---- ggml's tables -------------------------------------------------------------------------------------------------------------------- */
+
+static const char *backend_name(ggml_backend_t backend) {
+    (void)backend;
+    return "salient";
+}
+
+static void backend_free(ggml_backend_t backend) {
+    sal_free(backend);
+}
+
+static const char *device_name(ggml_backend_dev_t device) {
+    (void)device;
+    return "salient";
+}
+
+static const char *device_description(ggml_backend_dev_t device) {
+    (void)device;
+    return "attention that measures itself, and products by oneDNN";
+}
+
+static void device_memory(ggml_backend_dev_t device, size_t *free_bytes, size_t *total) {
+    (void)device;
+    *free_bytes = 0; /* nothing to report: the memory is the CPU's */
+    *total = 0;
+}
+
+static enum ggml_backend_dev_type device_type(ggml_backend_dev_t device) {
+    (void)device;
+    return GGML_BACKEND_DEVICE_TYPE_ACCEL;
+}
+
+static void device_props(ggml_backend_dev_t device, struct ggml_backend_dev_props *props) {
+    memset(props, 0, sizeof *props);
+    props->name = device_name(device);
+    props->description = device_description(device);
+    props->type = device_type(device);
+    props->caps.buffer_from_host_ptr = true;
+}
+
+static ggml_backend_buffer_type_t device_buffer_type(ggml_backend_dev_t device) {
+    (void)device;
+    return ggml_backend_cpu_buffer_type();
+}
+
+static ggml_backend_buffer_t buffer_from_pointer(ggml_backend_dev_t device, void *pointer,
+                                                 size_t size, size_t max_tensor_size) {
+    (void)device;
+    (void)max_tensor_size;
+    return ggml_backend_cpu_buffer_from_ptr(pointer, size);
+}
+
+static bool supports_buffer_type(ggml_backend_dev_t device, ggml_backend_buffer_type_t type) {
+    (void)device;
+    return ggml_backend_buft_is_host(type);
+}
+
+static ggml_backend_t device_init(ggml_backend_dev_t device, const char *parameters);
+
+static const struct ggml_backend_device_i device_interface = {
+    .get_name = device_name,
+    .get_description = device_description,
+    .get_memory = device_memory,
+    .get_type = device_type,
+    .get_props = device_props,
+    .init_backend = device_init,
+    .get_buffer_type = device_buffer_type,
+    .buffer_from_host_ptr = buffer_from_pointer,
+    .supports_op = supports_op,
+    .supports_buft = supports_buffer_type,
+};
+
+static const struct ggml_backend_i backend_interface = {
+    .get_name = backend_name,
+    .free = backend_free,
+    .graph_compute = graph_compute,
+};
+
+static const char *reg_name(ggml_backend_reg_t reg) {
+    (void)reg;
+    return "salient";
+}
+
+static size_t reg_device_count(ggml_backend_reg_t reg) {
+    (void)reg;
+    return 1;
+}
+
+static ggml_backend_dev_t reg_device(ggml_backend_reg_t reg, size_t index);
+
+static void set_n_threads(ggml_backend_t backend, int threads) {
+    sal_cpu *cpu = backend->context;
+    if (cpu != NULL)
+        cpu->threads = threads < 1 ? 1 : threads;
+}
+
+static void *reg_function(ggml_backend_reg_t reg, const char *name) {
+    (void)reg;
+    if (strcmp(name, "ggml_backend_set_n_threads") != 0)
+        return NULL;
+    /* A function's address as a data pointer: what ggml's interface asks for and POSIX allows. */
+    union {
+        ggml_backend_set_n_threads_t function;
+        void *address;
+    } found = {set_n_threads};
+    return found.address;
+}
+
+static struct ggml_backend_reg registration = {
+    .api_version = GGML_BACKEND_API_VERSION,
+    .iface = {.get_name = reg_name,
+              .get_device_count = reg_device_count,
+              .get_device = reg_device,
+              .get_proc_address = reg_function},
+};
+
+static struct ggml_backend_device registered_device = {
+    .iface = {NULL}, .reg = &registration, .context = NULL};
+
+static ggml_backend_dev_t reg_device(ggml_backend_reg_t reg, size_t index) {
+    (void)reg;
+    (void)index;
+    return &registered_device;
+}
+
+static ggml_backend_t device_init(ggml_backend_dev_t device, const char *parameters) {
+    static ggml_guid guid = {0x5a, 0x1e, 0x4e, 0x17, 0x63, 0x70, 0x75, 0x2d,
+                             0x61, 0x74, 0x74, 0x6e, 0x2d, 0x30, 0x30, 0x31};
+    ggml_backend_t backend = sal_calloc(1, sizeof *backend);
+    (void)parameters;
+    if (backend == NULL)
+        return NULL;
+    *backend = (struct ggml_backend){.guid = &guid,
+                                     .iface = backend_interface,
+                                     .device = entered != NULL ? entered->device : device,
+                                     .context = entered};
+    return backend;
+}
+
+/* ---- the room's door -------------------------------------------------------------------------------------------------------------------- */
+
+static void add_to_ggml(void) {
+    registered_device.iface = device_interface;
+    ggml_backend_register(&registration);
+}
+
+int sal_cpu_register(sal_error *err) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    ggml_backend_reg_t theirs = ggml_backend_cpu_reg();
+    if (theirs == NULL || theirs->api_version != GGML_BACKEND_API_VERSION)
+        return sal_fail(err, SAL_EUNSUPPORTED,
+                        "ggml's backend interface is version %d, this program was built for %d",
+                        theirs != NULL ? theirs->api_version : 0, GGML_BACKEND_API_VERSION);
+    (void)pthread_once(&once, add_to_ggml);
+    return SAL_OK;
+}
+
+int sal_cpu_open(const sal_cpu_options *options, sal_cpu **out, sal_error *err) {
+    sal_cpu *cpu = sal_calloc(1, sizeof *cpu);
+    struct ggml_backend_device *device = sal_calloc(1, sizeof *device);
+    if (cpu == NULL || device == NULL) {
+        sal_free(cpu);
+        sal_free(device);
+        return sal_fail_memory(err, "a backend");
+    }
+    *device = (struct ggml_backend_device){device_interface, &registration, cpu};
+    *cpu = (sal_cpu){.weights = options->weights,
+                     .features = sal_cpu_features_here(options->cap),
+                     .threads = options->threads < 1 ? 1 : options->threads,
+                     .device = device};
+    *out = cpu;
+    return SAL_OK;
+}
+
+void sal_cpu_close(sal_cpu *cpu) {
+    if (cpu == NULL)
+        return;
+    sal_attention_workspace_free(&cpu->workspace);
+    sal_free(cpu->device);
+    sal_free(cpu);
+}
+
+void sal_cpu_enter(sal_cpu *cpu) {
+    entered = cpu;
+}
+
+void sal_cpu_leave(void) {
+    entered = NULL;
+}
+
+#else /* libllama without its internal header */
+
+bool sal_node_is_product(const sal_cpu_weights *weights, const struct ggml_tensor *node) {
+    (void)weights;
+    (void)node;
+    return false;
+}
+
+int sal_cpu_register(sal_error *err) {
+    return sal_fail(err, SAL_EUNSUPPORTED,
+                    "this libllama came without ggml's internal header (scripts/deps builds one)");
+}
+
+int sal_cpu_open(const sal_cpu_options *options, sal_cpu **out, sal_error *err) {
+    (void)options;
+    (void)out;
+    return sal_cpu_register(err);
+}
+
+void sal_cpu_close(sal_cpu *cpu) {
+    (void)cpu;
+}
+
+void sal_cpu_enter(sal_cpu *cpu) {
+    (void)cpu;
+}
+
+void sal_cpu_leave(void) {
+}
+
+#endif
+
+void sal_cpu_measure(sal_cpu *cpu, sal_cpu_tap *tap) {
+    cpu->tap = tap;
+}
+
+int sal_cpu_failure(sal_cpu *cpu, sal_error *err) {
+    const sal_error failure = cpu->failure;
+    cpu->failure = (sal_error){0};
+    return failure.code == SAL_OK ? SAL_OK : sal_fail(err, failure.code, "%s", failure.text);
+}
+
+sal_cpu_counts sal_cpu_count(const sal_cpu *cpu) {
+    return cpu->counts;
+}
+
+int sal_cpu_describe(sal_compute compute, sal_buffer *out, sal_error *err) {
+    sal_error reason = {0};
+    char library[32];
+    if (compute == SAL_COMPUTE_STOCK)
+        return sal_buffer_add_string(out, "libllama alone (--compute stock)", err);
+    if (sal_cpu_register(&reason) != SAL_OK)
+        return sal_buffer_add_format(out, err, "libllama alone: %s", reason.text);
+    sal_onednn_version(library);
+    const char *type =
+        compute == SAL_COMPUTE_BF16 || (compute == SAL_COMPUTE_AUTO && sal_onednn_amx()) ? "bf16"
+                                                                                         : "f32";
+    return sal_buffer_add_format(
+        out, err, "%s attention, %s%s%s%s",
+        sal_cpu_features_name(sal_cpu_features_here(SAL_CPU_BEST)), library,
+        sal_onednn_here() ? " products in " : ", products by libllama",
+        sal_onednn_here() ? type : "", sal_onednn_here() && sal_onednn_amx() ? " (AMX)" : "");
+}

@@ -1,0 +1,102 @@
+/** Our own ggml backend on the processor: products of weights with two or more rows by oneDNN, and attention that measures itself.
+ *  All the rest, models and formats included, stays libllama's. This header is what the room src/llm may use of it.
+ *
+ *  Use, all from one thread:
+ *      sal_cpu_register            once, before a model is loaded; SAL_EUNSUPPORTED: say why, and go on without
+ *      sal_cpu_weights_open        one for each model: its packed weights
+ *      sal_cpu_open                one for each libllama context, before it is made
+ *      sal_cpu_enter .. llama_init_from_model .. sal_cpu_leave        contexts made in between use it; all others never meet the backend
+ *      llama_free, sal_cpu_close, llama_model_free, sal_cpu_weights_close
+ *  Contexts must ask for LLAMA_FLASH_ATTN_TYPE_ENABLED (under AUTO libllama turns flash attention off when its node is not on the layer's
+ *  device) and op_offload false.
+ */
+#ifndef SALIENT_CPU_H
+#define SALIENT_CPU_H
+
+#include <stdbool.h>
+
+#include "attention.h"
+#include "salient/model.h"
+
+struct ggml_tensor;
+
+/* ---- process ------------------------------------------------------------------------------------------------------------------- */
+
+/** Make the backend known to ggml; more calls do nothing.
+ *  errs   SAL_EUNSUPPORTED with the reason: ggml's interface has another version than this program was built for, or its internal
+ *         header was not there */
+int sal_cpu_register(sal_error *err) SAL_MUST_CHECK;
+
+/** One line on what would run here: "AVX-512 attention, oneDNN 2.6.3 f32 products". */
+int sal_cpu_describe(sal_compute compute, sal_buffer *out, sal_error *err) SAL_MUST_CHECK;
+
+/* ---- a model's packed weights ------------------------------------------------------------------------------------------------------ */
+
+typedef struct sal_cpu_weights sal_cpu_weights;
+
+/** An empty store; tensors are packed as products first need them.
+ *  in     pack_memory: bytes of packed copies at most; 0: what is free, less a reserve; -1: none. It never changes a result.
+ *  in     threads: of its model's contexts
+ *  errs   SAL_EINVAL (bf16 asked for where it cannot run), SAL_ENOMEM, SAL_EMODEL. Without oneDNN the store is valid and stays empty. */
+int sal_cpu_weights_open(sal_compute compute, int64_t pack_memory, int threads,
+                         sal_cpu_weights **out, sal_error *err) SAL_MUST_CHECK;
+void sal_cpu_weights_close(sal_cpu_weights *weights);
+/** Bytes of packed copies at present. */
+uint64_t sal_cpu_weights_bytes(const sal_cpu_weights *weights);
+
+/* ---- measuring ------------------------------------------------------------------------------------------------------------------------ */
+
+enum { SAL_TAP_SPANS = 8 };
+
+/** What attention adds up over the decodes of one text: one sequence from an empty cache, so that key j is cache cell j. */
+typedef struct sal_cpu_tap {
+    int layers, heads;
+    size_t keys; /* room for keys: the text's tokens rounded up to 256 */
+    size_t span_count;
+    struct {
+        int64_t first, end; /* queries of the text, first .. end-1 */
+        double *columns;    /* [layers, heads, keys], the caller's, zeroed by the caller */
+    } spans[SAL_TAP_SPANS];
+    int64_t *queries;       /* [layers], zeroed by the caller: queries that each layer has seen */
+    int64_t nonfinite_rows; /* out */
+    int last_layer;         /* nothing of ours is computed after this layer; layers - 1 for all */
+    bool skip_output;       /* nor the vocabulary */
+} sal_cpu_tap;
+
+/** Add one FLASH_ATTN_EXT node's columns without computing its output: for nodes that another backend takes (through cb_eval, once the
+ *  node is computed; its sources must be in host memory).
+ *  errs   SAL_EUNSUPPORTED (a node that is not softmax(scale q k + mask)), SAL_ESHAPE (keys), SAL_ENOMEM */
+int sal_cpu_tap_node(sal_cpu_tap *tap, const struct ggml_tensor *node, int layer,
+                     sal_cpu_features features, int threads, sal_attention_workspace *workspace,
+                     sal_error *err) SAL_MUST_CHECK;
+
+/* ---- a context's backend ------------------------------------------------------------------------------------------------------------- */
+
+typedef struct sal_cpu sal_cpu;
+
+typedef struct sal_cpu_options {
+    sal_cpu_weights *weights; /* borrowed; NULL: no products */
+    sal_cpu_features cap;     /* SAL_CPU_BEST unless measuring */
+    int threads;
+} sal_cpu_options;
+
+int sal_cpu_open(const sal_cpu_options *options, sal_cpu **out, sal_error *err) SAL_MUST_CHECK;
+void sal_cpu_close(sal_cpu *cpu); /* after its llama_context */
+
+/** Contexts that this thread makes until sal_cpu_leave belong to cpu. */
+void sal_cpu_enter(sal_cpu *cpu);
+void sal_cpu_leave(void);
+
+/** Measure the decodes from now on into tap; NULL stops. */
+void sal_cpu_measure(sal_cpu *cpu, sal_cpu_tap *tap);
+
+/** Why the last decode failed, when it failed here: its code, and its text in *err; SAL_OK otherwise. Forgets it. */
+int sal_cpu_failure(sal_cpu *cpu, sal_error *err) SAL_MUST_CHECK;
+
+/** Nodes taken since the context was made, for tests and for `salient doctor`. */
+typedef struct sal_cpu_counts {
+    int64_t attentions, products;
+} sal_cpu_counts;
+sal_cpu_counts sal_cpu_count(const sal_cpu *cpu);
+
+#endif
