@@ -1,4 +1,4 @@
-/* salient model info, salient model convert: GGUF files. */
+/* salient model info, convert, randomize: GGUF files. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -208,3 +208,51 @@ const struct command command_model_convert = {
     convert_rows,
     sizeof(struct convert_options),
     run_convert};
+
+/* ---- randomize ------------------------------------------------------------------------------------------------------------- */
+
+struct randomize_options {
+    struct common_options common;
+    uint64_t seed;
+    bool keep_embeddings;
+};
+
+static const struct option_row randomize_table[] = {
+    {"seed", 0, OPTION_SEED, offsetof(struct randomize_options, seed), "1", 0, 0, "N", NULL,
+     "What to write", "seed of the weights"},
+    {"keep-embeddings", 0, OPTION_FLAG, offsetof(struct randomize_options, keep_embeddings), NULL,
+     0, 0, NULL, NULL, "What to write",
+     "keep the embeddings of tokens: random blocks over real ones"},
+    {0}};
+
+static int run_randomize(struct session *session, void *config) {
+    const struct randomize_options *options = config;
+    struct stage stage;
+    stage_start(&stage);
+    const int status =
+        sal_model_randomize(session->arguments[0], session->arguments[1], options->seed,
+                            options->keep_embeddings, &session->error);
+    if (status == 0) {
+        stage_end(session, &stage, session->arguments[1], NULL, NULL);
+    }
+    return session_exit(session, status, NULL);
+}
+
+static const char *const randomize_examples[] = {
+    "salient model randomize model.gguf random.gguf --seed 7",
+    "salient model randomize model.gguf random-blocks.gguf --seed 7 --keep-embeddings", NULL};
+static const struct option_row *const randomize_rows[] = {randomize_table, NULL};
+
+const struct command command_model_randomize = {
+    "model randomize",
+    "Models",
+    "the same model with random weights, as a control",
+    convert_arguments,
+    "Writes a model of the same shape and tokenizer as IN whose weights are drawn as those of a "
+    "model that was never trained. What can be "
+    "read from its states was not learnt. Every command takes it like any other model; `salient "
+    "states --random-weights` makes and uses such copies by itself.",
+    randomize_examples,
+    randomize_rows,
+    sizeof(struct randomize_options),
+    run_randomize};

@@ -8,7 +8,7 @@
 const struct command *const commands[] = {
     &command_import,  &command_summarize,  &command_importance,    &command_heads,
     &command_compare, &command_report,     &command_export,        &command_score,
-    &command_verify,  &command_model_info, &command_model_convert, &command_tap,
+    &command_verify,  &command_model_info, &command_model_convert, &command_model_randomize, &command_tap,
     &command_doctor,  &command_help,       &command_completion,    NULL};
 
 /* Length of a name's first word. */

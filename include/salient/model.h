@@ -179,6 +179,16 @@ uint64_t sal_engine_bytes(const sal_engine *engine);
 int sal_model_convert(const char *in, const char *out, const char *type, int threads,
                       sal_error *err) SAL_MUST_CHECK;
 
+/** Write the random-weights control of a model: its shape, tokenizer and metadata, weights drawn as transformers draws those of a fresh
+ *  configuration (METHODS 4): matrices and embeddings N(0, 0.02), stored as f16, the padding row zero where the configuration has one;
+ *  biases 0, norms 1, rotary factors kept.
+ *  in     keep_embeddings: token_embd as it is (random blocks over real embeddings)
+ *  errs   SAL_EINVAL (out is in), SAL_EUNSUPPORTED (a tensor whose fresh value is not known, a split model), SAL_ENOTFOUND, SAL_EFORMAT,
+ *         SAL_EIO
+ *  cost   one pass over the tensors, a block at a time; the same seed gives the same bytes */
+int sal_model_randomize(const char *in, const char *out, uint64_t seed, bool keep_embeddings,
+                        sal_error *err) SAL_MUST_CHECK;
+
 /** Names of the types sal_model_convert knows, NULL-terminated. */
 const char *const *sal_model_types(void);
 
