@@ -12,6 +12,7 @@ extern const char sal_asset_report_css[], sal_asset_report_css_end[];
 extern const char sal_asset_report_js[], sal_asset_report_js_end[];
 extern const char sal_asset_report_browser_js[], sal_asset_report_browser_js_end[];
 extern const char sal_asset_report_charts_js[], sal_asset_report_charts_js_end[];
+extern const char sal_asset_report_compare_js[], sal_asset_report_compare_js_end[];
 extern const char sal_asset_plotly_min_js[], sal_asset_plotly_min_js_end[];
 
 typedef struct asset {
@@ -23,7 +24,7 @@ static int write_asset(const sal_sink *sink, const asset *file, sal_error *err) 
     return sal_sink_write(sink, file->start, (size_t)(file->end - file->start), err);
 }
 
-enum { SCRIPTS_WITHOUT_CHARTS = 2, SCRIPTS = 4 };
+enum { SCRIPTS_WITHOUT_CHARTS = 2, SCRIPTS_WITHOUT_COMPARISON = 4, SCRIPTS = 5 };
 
 /* In the order they run: plotly.js is long, so the page is drawn before it is read. */
 static void list_scripts(asset scripts[SCRIPTS]) {
@@ -31,11 +32,15 @@ static void list_scripts(asset scripts[SCRIPTS]) {
     scripts[1] = (asset){sal_asset_report_browser_js, sal_asset_report_browser_js_end};
     scripts[2] = (asset){sal_asset_plotly_min_js, sal_asset_plotly_min_js_end};
     scripts[3] = (asset){sal_asset_report_charts_js, sal_asset_report_charts_js_end};
+    scripts[4] = (asset){sal_asset_report_compare_js, sal_asset_report_compare_js_end};
 }
 
-/* Charts are of scores: without any, plotly.js stays out. */
+/* Charts are of scores: without any, plotly.js stays out; so does the comparison until there is one. */
 static size_t script_count(const sal_report *report) {
-    return report->scores->count > 0 ? SCRIPTS : SCRIPTS_WITHOUT_CHARTS;
+    if (report->scores->count == 0) {
+        return SCRIPTS_WITHOUT_CHARTS;
+    }
+    return report->agreement->count == 0 ? SCRIPTS_WITHOUT_COMPARISON : SCRIPTS;
 }
 
 int sal_html_text(const sal_sink *sink, const char *bytes, size_t length, sal_error *err) {

@@ -34,6 +34,7 @@ static void free_report(sal_report *report) {
     sal_strings_free(report->names, report->name_count);
     sal_summarizer_list_free(report->summarizers);
     sal_score_list_free(report->scores);
+    sal_agreement_list_free(report->agreement);
     sal_text_close(report->text);
     sal_free(report->title);
 }
@@ -94,6 +95,10 @@ static int load_results(sal_report *report, sal_error *err) {
                         sal_study_path(report->study), sal_study_path(report->study));
     }
     code = sal_study_get_scores(report->study, &report->scores, err);
+    if (code == SAL_OK) {
+        code = sal_study_get_agreement(report->study, report->options->corpus, &report->agreement,
+                                       err);
+    }
     return code == SAL_OK ? sal_text_open(&report->text, err) : code;
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "salient/agreement.h"
 #include "salient/importance.h"
 #include "salient/report.h"
 #include "salient/study.h"
@@ -36,6 +37,7 @@ typedef struct sal_report {
     size_t corpus_count;
     sal_summarizer_list *summarizers;
     sal_score_list *scores;
+    sal_agreement_list *agreement; /* of the shown corpora, when one is chosen */
     sal_text *text;
 } sal_report;
 
@@ -100,6 +102,9 @@ void sal_block_spans(sal_block *block, const char *text, size_t length, const sa
 /** study_block.c: the JSON of the whole study: corpora, summarizers, scores, runs. */
 int sal_report_study_block(const sal_report *report, const sal_sink *sink,
                            sal_error *err) SAL_MUST_CHECK;
+
+/** agreement_block.c: what `salient compare` found, as the members "agreement" and "clusters" of the object being written. */
+void sal_report_put_agreement(sal_block *block, const sal_report *report);
 
 /** document_block.c: one script element per shown document; one document is in memory at a time. Notes the languages and kinds it
  *  meets in report->corpora. errs SAL_ECANCELLED between documents */

@@ -116,6 +116,7 @@
 
     const drawAll = () => study.corpora.forEach((_, i) => drawCharts(i));
     salient.drawCharts = drawCharts;
+    salient.charts = { layout, config, plain, shortName, style, colours, symbols, dashes }; /* for report_compare.js */
     listeners.push(drawAll);
     drawAll();
     addEventListener("beforeprint", () => document.querySelectorAll(".plot").forEach((plot) => plot.data && Plotly.Plots.resize(plot)));
