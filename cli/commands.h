@@ -17,6 +17,7 @@ extern const struct command command_model_info;
 extern const struct command command_model_convert;
 extern const struct command command_model_randomize;
 extern const struct command command_tap;
+extern const struct command command_run;
 extern const struct command command_doctor;
 extern const struct command command_help;
 extern const struct command command_completion;

@@ -1,0 +1,52 @@
+/** A plan: the whole pipeline in one YAML file, read into commands.
+ *
+ *      study: mystudy
+ *      import:
+ *        - files: news.jsonl
+ *          corpus: news
+ *      summarize:
+ *        with: [lead, random, reference]
+ *      importance:
+ *        - protocol: strict
+ *        - protocol: paper
+ *
+ *  A stage is a mapping of that command's options, or a list of such mappings. What an option is called, takes and allows is said by
+ *  the command's own option table, so a stage joins with one row in plan.c. */
+#ifndef CLI_PLAN_H
+#define CLI_PLAN_H
+
+#include "options.h"
+
+/** One command of a plan, as if typed. */
+struct plan_step {
+    const struct command *command;
+    int line;     /* of the plan's file; 0: from --set alone */
+    char **words; /* "salient", the command's name, the study, files, then --name=value; owned */
+    size_t count;
+    size_t capacity;
+    size_t used; /* words of the command's name, "salient" included */
+};
+
+struct plan {
+    char *name; /* file, or preset */
+    char *study;
+    struct plan_step *steps; /* in the order of the stages */
+    size_t count;
+    size_t capacity;
+};
+
+/** Read a plan and check every option of every step.
+ *  in     name: a file, or the name of a preset; set: "stage.option=value" or "study=PATH", each replaces what the file says
+ *  errs   SAL_ENOTFOUND (no such file or preset: lists the presets), SAL_EINVAL and SAL_EFORMAT with file:line */
+int plan_read(const char *name, const struct text_list *set, struct plan *plan,
+              sal_error *err) SAL_MUST_CHECK;
+void plan_free(struct plan *plan);
+
+/** The plan in force as YAML, which reads back as the same plan. */
+int plan_write(const struct plan *plan, sal_buffer *out, sal_error *err) SAL_MUST_CHECK;
+
+/** Text of a preset, or NULL; names: NULL-terminated. */
+const char *plan_preset(const char *name, size_t *length);
+const char *const *plan_presets(void);
+
+#endif

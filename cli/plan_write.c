@@ -1,0 +1,96 @@
+/* A plan in force as YAML. Values are double-quoted, which YAML reads as JSON strings. */
+#include <string.h>
+
+#include "json.h"
+#include "plan.h"
+
+extern const char sal_asset_demo_yaml[], sal_asset_demo_yaml_end[];
+extern const char sal_asset_paper_cnn_yaml[], sal_asset_paper_cnn_yaml_end[];
+extern const char sal_asset_paper_samsum_yaml[], sal_asset_paper_samsum_yaml_end[];
+extern const char sal_asset_paper_decoda_yaml[], sal_asset_paper_decoda_yaml_end[];
+
+const char *const *plan_presets(void) {
+    static const char *const names[] = {"demo", "paper-cnn", "paper-samsum", "paper-decoda", NULL};
+    return names;
+}
+
+const char *plan_preset(const char *name, size_t *length) {
+    const struct {
+        const char *start, *end;
+    } texts[] = {
+        {sal_asset_demo_yaml, sal_asset_demo_yaml_end},
+        {sal_asset_paper_cnn_yaml, sal_asset_paper_cnn_yaml_end},
+        {sal_asset_paper_samsum_yaml, sal_asset_paper_samsum_yaml_end},
+        {sal_asset_paper_decoda_yaml, sal_asset_paper_decoda_yaml_end},
+    };
+    for (size_t i = 0; plan_presets()[i] != NULL; i++) {
+        if (strcmp(plan_presets()[i], name) == 0) {
+            *length = (size_t)((uintptr_t)texts[i].end - (uintptr_t)texts[i].start);
+            return texts[i].start;
+        }
+    }
+    return NULL;
+}
+
+/* "--name=value" or "--flag" as a line of the mapping; the same name again goes on its list. */
+static int write_options(const struct plan_step *step, sal_buffer *out, sal_error *err) {
+    const char *last = "";
+    size_t last_length = 0;
+    int status = 0;
+    for (size_t w = step->used + 1; status == 0 && w < step->count; w++) {
+        const bool option = strncmp(step->words[w], "--", 2) == 0;
+        const char *name = option ? step->words[w] + 2 : "files";
+        const char *equals = option ? strchr(name, '=') : NULL;
+        const size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
+        const char *value = !option ? step->words[w] : equals != NULL ? equals + 1 : NULL;
+        if (value == NULL) {
+            status = sal_buffer_add_format(out, err, "    %s: true\n", name);
+            continue;
+        }
+        const bool again = length == last_length && strncmp(last, name, length) == 0;
+        const struct option_row *row = options_find(step->command, name, length);
+        const bool list = !option || (row != NULL && row->type == OPTION_LIST);
+        if (!again || !list) {
+            status = sal_buffer_add_format(out, err, "    %.*s:%s", (int)length, name,
+                                           list ? "\n" : " ");
+        }
+        if (status == 0 && list) {
+            status = sal_buffer_add_string(out, "      - ", err);
+        }
+        if (status == 0) {
+            status = json_add_string(out, value, err);
+        }
+        if (status == 0) {
+            status = sal_buffer_add_string(out, "\n", err);
+        }
+        last = name;
+        last_length = length;
+    }
+    return status;
+}
+
+int plan_write(const struct plan *plan, sal_buffer *out, sal_error *err) {
+    const struct command *stage = NULL;
+    int status = sal_buffer_add_string(out, "study: ", err);
+    if (status == 0) {
+        status = json_add_string(out, plan->study, err);
+    }
+    if (status == 0) {
+        status = sal_buffer_add_string(out, "\n", err);
+    }
+    for (size_t i = 0; status == 0 && i < plan->count; i++) {
+        const struct plan_step *step = &plan->steps[i];
+        status = stage == step->command
+                     ? 0
+                     : sal_buffer_add_format(out, err, "\n%s:\n", step->command->name);
+        stage = step->command;
+        if (status == 0) {
+            status = sal_buffer_add_string(out, step->count > step->used + 1 ? "  -\n" : "  - {}\n",
+                                           err);
+        }
+        if (status == 0) {
+            status = write_options(step, out, err);
+        }
+    }
+    return status;
+}
