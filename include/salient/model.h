@@ -38,9 +38,11 @@ void sal_model_close(sal_model *model);
 
 typedef struct sal_model_info {
     const char *path;
-    const char *name;          /* general.name of the file, or its base name */
-    const char *architecture;  /* "llama", "qwen2", ... */
-    const char *type;          /* libllama's description of the weights, "llama 135M Q4_1" */
+    const char *name;         /* general.name of the file, or its base name */
+    const char *architecture; /* "llama", "qwen2", ... */
+    const char *type;         /* libllama's description of the weights, "llama 135M Q4_1" */
+    const char *
+        backend; /* which path computes, and why: "AVX-512 attention, oneDNN 2.6.3 products in f32" */
     const char *size_label;    /* "1B", or "" */
     const char *chat_template; /* as stored in the file; "" when there is none */
     bool chat_template_known;  /* libllama can apply it */

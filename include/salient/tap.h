@@ -24,7 +24,8 @@ int sal_tap_open(sal_model *model, const sal_tap_options *options, sal_tap **out
                  sal_error *err) SAL_MUST_CHECK;
 void sal_tap_close(sal_tap *tap);
 
-/** What computes: "stock" (libllama) or "exact" (libllama without flash attention); for records. Static storage. */
+/** What computes: "own" (our backend), "stock" (libllama alone) or "exact" (libllama without flash attention, products in float); for
+ *  records. Static storage. */
 const char *sal_tap_path(const sal_tap *tap);
 
 /** What is wanted of one text. */

@@ -6,6 +6,7 @@
 #include "engine_internal.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 
@@ -76,7 +77,7 @@ int sal_engine_reserve(sal_engine *engine, int tokens, sal_error *err) {
     if (tokens < 1 || tokens > engine->context_limit)
         return sal_fail(err, SAL_ELIMIT, "%d tokens a sequence; allowed are 1 to %d", tokens,
                         engine->context_limit);
-    return sal_engine_prepare(engine, tokens, err);
+    return sal_engine_prepare(engine, (sal_engine_need){.tokens = tokens}, err);
 }
 
 /* ---- sequences ------------------------------------------------------------------------------------------ */
@@ -169,6 +170,11 @@ static int decode(sal_engine *engine, sal_error *err) {
     int32_t result = llama_decode(engine->llama, engine->batch);
     if (result == 2)
         return sal_fail(err, SAL_ECANCELLED, "cancelled");
+    if (result != 0 && engine->cpu != NULL) {
+        int status = sal_cpu_failure(engine->cpu, err);
+        if (status != SAL_OK)
+            return sal_fail_in(err, status, "%s", engine->model->path);
+    }
     if (result != 0) {
         const char *cause = sal_llm_log_error();
         return sal_fail(err, SAL_EMODEL,
@@ -241,13 +247,14 @@ static int check_ids(const sal_engine *engine, const sal_tokens *tokens, size_t 
     return SAL_OK;
 }
 
-/* Tokens that one sequence needs at most; a request that does not fit is an error that gives the counts. */
+/* What the cache has to hold; a request that does not fit is an error that gives the counts. */
 static int need_of(const sal_engine *engine, const sal_generate_request *requests, size_t count,
-                   int *need, sal_error *err) {
+                   sal_engine_need *need, sal_error *err) {
+    int64_t all = 0;
     if (count > (size_t)engine->options.sequences)
         return sal_fail(err, SAL_EINVAL, "%zu requests at once; the engine was opened for %d",
                         count, engine->options.sequences);
-    *need = 1;
+    *need = (sal_engine_need){.tokens = 1};
     for (size_t i = 0; i < count; i++) {
         const sal_generate_request *request = &requests[i];
         size_t prompt = request->prompt->tokens.count;
@@ -268,8 +275,12 @@ static int need_of(const sal_engine *engine, const sal_generate_request *request
         if (status != SAL_OK)
             return status;
         int tokens = (int)prompt + request->max_tokens;
-        *need = tokens > *need ? tokens : *need;
+        need->tokens = tokens > need->tokens ? tokens : need->tokens;
+        all += tokens;
     }
+    need->shared = (int)sal_engine_shared(requests, count);
+    all -= (int64_t)(count - 1) * need->shared;
+    need->cells = all > INT_MAX / 2 ? INT_MAX / 2 : (int)all;
     return SAL_OK;
 }
 
@@ -314,7 +325,7 @@ int sal_engine_generate(sal_engine *engine, const sal_generate_request *requests
                         sal_generate_result *results, sal_engine_timing *timing,
                         const sal_progress *progress, sal_error *err) {
     sal_sequence *sequences = NULL;
-    int need = 0;
+    sal_engine_need need = {0};
     if (timing != NULL)
         *timing = (sal_engine_timing){0};
     if (count == 0)
@@ -329,7 +340,7 @@ int sal_engine_generate(sal_engine *engine, const sal_generate_request *requests
     if (status == SAL_OK)
         status = sal_engine_prepare(engine, need, err);
     if (status == SAL_OK)
-        status = sal_engine_prefill(engine, sequences, count, err);
+        status = sal_engine_prefill(engine, sequences, count, (size_t)need.shared, err);
     if (status == SAL_OK)
         status = decode_all(engine, sequences, count, err);
     if (status == SAL_OK)

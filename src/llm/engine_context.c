@@ -1,8 +1,9 @@
 /* The engine's libllama context: its layout and its size.
  *
- * Layout. A cache of one stream per sequence (kv_unified = false). Measured with the stock backend, streams were faster than one cache
- * shared by all both with and without a long common prefix; with a backend that reads shared cells once that turns around. The choice
- * is made here and nowhere else.
+ * Layout. With libllama alone, a cache of one stream per sequence (kv_unified = false): measured, streams were faster than one cache shared
+ * by all, with and without a long common prefix. Our own backend reads cells that sequences share once for all of them, so with it
+ * sequences that have most of their tokens in common share one cache; those that have not keep their streams, where nobody has to visit
+ * the others' cells. The choice follows from the prompts alone and is made here and nowhere else.
  *
  * Size. A context is made for what a document needs and kept as long as it is enough. That does not change results: attention runs over
  * the cells in use, rounded up to 256 by libllama, however many there are; sizes here are multiples of 256, and the cells are emptied
@@ -13,8 +14,9 @@
 
 enum { STEP = 512, COARSE_STEP = 1024, COARSE_FROM = 4096 };
 
-static bool unified_cache(void) {
-    return false;
+static bool unified_cache(const sal_engine *engine, sal_engine_need need) {
+    return engine->model->own_backend && !engine->options.exact && engine->options.sequences > 1 &&
+           need.shared >= need.tokens / 2;
 }
 
 /* Room for one sequence: rounded up so that documents a little longer than those before need no new context. */
@@ -28,18 +30,18 @@ static bool cancelled(void *context) {
     return sal_progress_cancelled(engine->progress);
 }
 
-static struct llama_context_params params_for(sal_engine *engine, int tokens) {
+static struct llama_context_params params_for(sal_engine *engine, int tokens, bool unified) {
     const sal_engine_options *options = &engine->options;
     struct llama_context_params params = llama_context_default_params();
     params.n_seq_max = (uint32_t)options->sequences;
-    params.n_ctx = (uint32_t)tokens * (uint32_t)options->sequences;
+    params.n_ctx = (uint32_t)tokens * (unified ? 1 : (uint32_t)options->sequences);
     params.n_batch = SAL_ENGINE_BATCH;
     params.n_ubatch = SAL_ENGINE_MICRO_BATCH;
     params.n_outputs_max =
         (uint32_t)options->sequences; /* one row of the vocabulary for each sequence, no more */
     params.n_threads = params.n_threads_batch =
         options->threads > 0 ? options->threads : engine->model->threads;
-    params.kv_unified = unified_cache();
+    params.kv_unified = unified;
     params.flash_attn_type =
         options->exact ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_ENABLED;
     params.type_k = params.type_v = options->exact ? GGML_TYPE_F32 : GGML_TYPE_F16;
@@ -54,34 +56,33 @@ static struct llama_context_params params_for(sal_engine *engine, int tokens) {
 }
 
 void sal_engine_drop_context(sal_engine *engine) {
-    if (engine->llama != NULL)
-        llama_free(engine->llama);
+    sal_context_close(engine->llama, engine->cpu);
     engine->llama = NULL;
+    engine->cpu = NULL;
     engine->context_tokens = 0;
     engine->context_bytes = 0;
 }
 
-int sal_engine_prepare(sal_engine *engine, int tokens, sal_error *err) {
-    if (engine->llama != NULL && tokens <= engine->context_tokens) {
+int sal_engine_prepare(sal_engine *engine, sal_engine_need need, sal_error *err) {
+    const bool unified = unified_cache(engine, need);
+    const int tokens = unified ? need.cells : need.tokens;
+    if (engine->llama != NULL && unified == engine->unified && tokens <= engine->context_tokens) {
         llama_memory_clear(llama_get_memory(engine->llama), true);
         return SAL_OK;
     }
     sal_engine_drop_context(engine);
     int rounded = round_up(tokens);
-    if ((int64_t)rounded * engine->options.sequences > INT32_MAX)
+    if ((int64_t)rounded * (unified ? 1 : engine->options.sequences) > INT32_MAX)
         return sal_fail(err, SAL_ELIMIT, "%d sequences of %d tokens do not fit one cache",
                         engine->options.sequences, rounded);
-    sal_llm_log_clear();
-    engine->llama = llama_init_from_model(engine->model->llama, params_for(engine, rounded));
-    if (engine->llama == NULL) {
-        const char *cause = sal_llm_log_error();
-        return sal_fail(err, SAL_EMODEL,
-                        "%s: libllama cannot make a context for %d sequences of %d tokens: %s "
-                        "(fewer sequences or shorter documents "
-                        "need less memory)",
-                        engine->model->path, engine->options.sequences, rounded,
-                        cause[0] != '\0' ? cause : "no reason given");
-    }
+    int status = sal_context_open(engine->model, params_for(engine, rounded, unified),
+                                  engine->options.exact, &engine->llama, &engine->cpu, err);
+    if (status != SAL_OK)
+        return sal_fail_in(err, status,
+                           "%d sequences of %d tokens (fewer sequences or shorter documents need "
+                           "less memory)",
+                           engine->options.sequences, need.tokens);
+    engine->unified = unified;
     engine->context_tokens = rounded;
     engine->context_bytes = sal_llm_log_buffer_bytes();
     return SAL_OK;

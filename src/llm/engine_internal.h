@@ -34,7 +34,9 @@ struct sal_engine {
     sal_engine_options options;
     int context_limit; /* tokens of one sequence at most */
     struct llama_context *llama;
-    int context_tokens; /* of one sequence in the present context; 0: there is none yet */
+    sal_cpu *cpu;       /* its backend; NULL: libllama alone */
+    bool unified;       /* all sequences in one cache, for they share most of their cells */
+    int context_tokens; /* cells of a stream in the present context; 0: there is none yet */
     uint64_t context_bytes;
     struct llama_batch batch;
     sal_sequence *
@@ -47,9 +49,17 @@ struct sal_engine {
 
 /* ---- engine_context.c ------------------------------------------------------------------------------ */
 
-/** Make sure that the context holds sequences of `tokens` tokens each, and that its memory is empty. Grows, never shrinks.
- *  errs   SAL_EMODEL, SAL_ENOMEM */
-int sal_engine_prepare(sal_engine *engine, int tokens, sal_error *err) SAL_MUST_CHECK;
+/** What a call needs of the cache. */
+typedef struct sal_engine_need {
+    int tokens; /* of the longest sequence, prompt and output */
+    int shared; /* that all prompts begin with */
+    int cells;  /* of all sequences together, what they share counted once */
+} sal_engine_need;
+
+/** Make sure that the context holds such sequences in the layout that suits them, and that its memory is empty. It grows, and is made again when
+ *  the layout changes.
+ *  errs   SAL_ELIMIT, SAL_EMODEL, SAL_ENOMEM */
+int sal_engine_prepare(sal_engine *engine, sal_engine_need need, sal_error *err) SAL_MUST_CHECK;
 void sal_engine_drop_context(sal_engine *engine);
 
 /* ---- engine_prefill.c ------------------------------------------------------------------------------- */
@@ -58,9 +68,12 @@ void sal_engine_drop_context(sal_engine *engine);
 void sal_engine_add(sal_engine *engine, int32_t token, int position, llama_seq_id id,
                     sal_sequence *owner);
 
+/** Tokens that all prompts begin with, the last token of each excluded; 0 for a single one. */
+size_t sal_engine_shared(const sal_generate_request *requests, size_t count);
+
 /** Compute the prompts of all sequences: what they share once, the rest each; the first token of each is sampled.
- *  in     sequences [count], ids 0 .. count-1 in this order */
-int sal_engine_prefill(sal_engine *engine, sal_sequence *sequences, size_t count,
+ *  in     sequences [count], ids 0 .. count-1 in this order; shared: what sal_engine_shared said */
+int sal_engine_prefill(sal_engine *engine, sal_sequence *sequences, size_t count, size_t shared,
                        sal_error *err) SAL_MUST_CHECK;
 
 /* ---- engine.c ------------------------------------------------------------------------------------------ */

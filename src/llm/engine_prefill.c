@@ -4,11 +4,11 @@
  * sequence computes at least that one itself. A copy between streams takes a whole stream, and libllama does it at the next decode. */
 #include "engine_internal.h"
 
-static size_t shared_prefix(const sal_sequence *sequences, size_t count) {
-    const sal_tokens *first = &sequences[0].asked->prompt->tokens;
+size_t sal_engine_shared(const sal_generate_request *requests, size_t count) {
+    const sal_tokens *first = &requests[0].prompt->tokens;
     size_t shared = first->count - 1;
     for (size_t k = 1; k < count; k++) {
-        const sal_tokens *other = &sequences[k].asked->prompt->tokens;
+        const sal_tokens *other = &requests[k].prompt->tokens;
         size_t limit = other->count - 1 < shared ? other->count - 1 : shared, same = 0;
         while (same < limit && first->ids[same] == other->ids[same])
             same++;
@@ -59,8 +59,9 @@ static int compute_shared(sal_engine *engine, sal_sequence *sequences, size_t co
     return SAL_OK;
 }
 
-int sal_engine_prefill(sal_engine *engine, sal_sequence *sequences, size_t count, sal_error *err) {
-    size_t shared = shared_prefix(sequences, count), rest = 0;
+int sal_engine_prefill(sal_engine *engine, sal_sequence *sequences, size_t count, size_t shared,
+                       sal_error *err) {
+    size_t rest = 0;
     int status = SAL_OK;
     for (size_t k = 0; k < count; k++)
         rest += sequences[k].asked->prompt->tokens.count - shared;

@@ -8,6 +8,7 @@
 
 #include <llama.h>
 
+#include "cpu/cpu.h"
 #include "salient/model.h"
 
 /* ---- system.c: start-up and log ------------------------------------------------------------ */
@@ -64,10 +65,25 @@ struct sal_model {
     int threads;
     bool vocabulary_only;
     bool on_processor; /* no layer on an accelerator */
+    bool own_backend;  /* contexts run on the backend of cpu/ */
+    char *backend;     /* which path runs, and why */
+    int64_t pack_memory;
+    sal_cpu_weights *weights;       /* packed for --compute; NULL: libllama's */
+    sal_cpu_weights *exact_weights; /* float, for exact contexts; made when first needed */
     sal_control *controls;
     size_t control_count;
     bool control_first[256]; /* bytes that a control token's text begins with */
 };
+
+/* ---- context.c ----------------------------------------------------------------------------------- */
+
+/** A libllama context on our own backend where the model has one, else on libllama alone.
+ *  in     exact: all products in float, whatever --compute says, where oneDNN is
+ *  out    *out; *cpu its backend, NULL when it is libllama's alone. Both are closed by sal_context_close.
+ *  errs   SAL_ENOMEM, SAL_EMODEL (*out NULL; sal_llm_log_error has the cause) */
+int sal_context_open(sal_model *model, struct llama_context_params params, bool exact,
+                     struct llama_context **out, sal_cpu **cpu, sal_error *err) SAL_MUST_CHECK;
+void sal_context_close(struct llama_context *context, sal_cpu *cpu);
 
 /* ---- tokens.c ------------------------------------------------------------------------------------ */
 

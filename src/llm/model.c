@@ -103,6 +103,7 @@ static int describe(sal_model *model, const sal_gguf_facts *facts, sal_error *er
         .name = model->name,
         .architecture = model->architecture,
         .type = model->type,
+        .backend = model->backend,
         .size_label = model->size_label,
         .chat_template = model->chat_template,
         .chat_template_known =
@@ -207,6 +208,29 @@ static int load(sal_model *model, const sal_model_options *options, char **files
     return SAL_OK;
 }
 
+/* Our own backend for the contexts of this model, or the reason why not. */
+static int open_backend(sal_model *model, const sal_model_options *options, sal_error *err) {
+    sal_buffer text = {0};
+    sal_error reason = {0};
+    int status = SAL_OK;
+    model->pack_memory = options->pack_memory;
+    if (model->vocabulary_only)
+        status = sal_buffer_add_string(&text, "none: opened for its vocabulary", err);
+    else if (!model->on_processor)
+        status = sal_buffer_add_string(&text, "libllama alone: layers are on an accelerator", err);
+    else
+        status = sal_cpu_describe(options->compute, &text, err);
+    if (status != SAL_OK)
+        return status;
+    model->backend = text.bytes;
+    if (model->vocabulary_only || !model->on_processor || options->compute == SAL_COMPUTE_STOCK ||
+        sal_cpu_register(&reason) != SAL_OK)
+        return SAL_OK;
+    model->own_backend = true;
+    return sal_cpu_weights_open(options->compute, options->pack_memory, model->threads,
+                                &model->weights, err);
+}
+
 int sal_model_open(const char *path, const sal_model_options *options, sal_model **out,
                    sal_error *err) {
     static const sal_model_options defaults = {0};
@@ -234,7 +258,9 @@ int sal_model_open(const char *path, const sal_model_options *options, sal_model
     model->threads = options->threads > 0 ? options->threads : processors();
     model->vocabulary_only = options->vocabulary_only;
     model->on_processor = options->gpu_layers == 0;
-    status = load(model, options, files, count, err);
+    status = open_backend(model, options, err); /* registered before the model is loaded */
+    if (status == SAL_OK)
+        status = load(model, options, files, count, err);
     if (status == SAL_OK)
         status = describe(model, &facts, err);
     if (status == SAL_OK)
@@ -256,6 +282,9 @@ void sal_model_close(sal_model *model) {
         return;
     if (model->llama != NULL)
         llama_model_free(model->llama);
+    sal_cpu_weights_close(model->weights);
+    sal_cpu_weights_close(model->exact_weights);
+    sal_free(model->backend);
     sal_free(model->controls);
     sal_free(model->chat_template);
     sal_free(model->size_label);

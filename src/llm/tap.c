@@ -69,7 +69,7 @@ void sal_tap_close(sal_tap *tap) {
 }
 
 const char *sal_tap_path(const sal_tap *tap) {
-    return tap->exact ? "exact" : "stock";
+    return tap->exact ? "exact" : tap->model->own_backend ? "own" : "stock";
 }
 
 /* ---- what is asked -------------------------------------------------------------------------------- */
@@ -154,6 +154,11 @@ static int decode(sal_tap *tap, sal_collector *c) {
         return c->status;
     if (result == 2)
         return sal_fail(c->err, SAL_ECANCELLED, "cancelled");
+    if (result != 0 && tap->cpu != NULL) {
+        int status = sal_cpu_failure(tap->cpu, c->err);
+        if (status != SAL_OK)
+            return sal_fail_in(c->err, status, "%s", tap->model->path);
+    }
     if (result != 0) {
         const char *cause = sal_llm_log_error();
         return sal_fail(c->err, SAL_EMODEL, "%s: libllama failed on %zu tokens (code %d)%s%s",
@@ -212,7 +217,7 @@ static int give(sal_collector *c, sal_tap_result *result, sal_error *err) {
                             .T = c->tokens,
                             .D = c->width,
                             .P = request->hidden ? request->position_count : 0,
-                            .non_finite = c->non_finite};
+                            .non_finite = c->non_finite + c->own.nonfinite_rows};
     bool full = true;
     if (request->received)
         full = (given.received = to_floats(c, c->sums, rows)) != NULL;

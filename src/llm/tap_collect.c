@@ -87,9 +87,38 @@ static int allocate(sal_collector *c) {
     return SAL_OK;
 }
 
+/* The queries of a set. */
+static sal_span span_of(const sal_collector *c, size_t set) {
+    if (c->whole && set == 0)
+        return (sal_span){0, c->tokens};
+    return c->request->query_spans[set - (c->whole ? 1 : 0)];
+}
+
+/* Our own backend adds up columns while it computes attention: tell it where. */
+static int measure_there(sal_collector *c) {
+    sal_tap *tap = c->tap;
+    if (tap->cpu == NULL || tap->exact || !c->attention)
+        return SAL_OK;
+    c->own_spans = sal_calloc(c->sets, sizeof *c->own_spans);
+    if (c->own_spans == NULL)
+        return SAL_ENOMEM;
+    for (size_t set = 0; set < c->sets; set++)
+        c->own_spans[set] = span_of(c, set);
+    c->own = (sal_cpu_tap){.layers = (int)c->layers,
+                           .heads = (int)c->heads,
+                           .keys = c->keys,
+                           .span_count = c->sets,
+                           .spans = c->own_spans,
+                           .columns = c->sums,
+                           .queries = c->queries};
+    c->measured = true;
+    sal_cpu_measure(tap->cpu, &c->own);
+    return SAL_OK;
+}
+
 int sal_collector_open(sal_collector *c, sal_error *err) {
     c->open_layer = -1;
-    if (allocate(c) == SAL_OK)
+    if (allocate(c) == SAL_OK && measure_there(c) == SAL_OK)
         return SAL_OK;
     return sal_fail(err, SAL_ENOMEM,
                     "out of memory: %zu tokens, %zu layers, %zu heads need about %zu MiB",
@@ -98,6 +127,9 @@ int sal_collector_open(sal_collector *c, sal_error *err) {
 }
 
 void sal_collector_close(sal_collector *c) {
+    if (c->measured && c->tap->cpu != NULL)
+        sal_cpu_measure(c->tap->cpu, NULL);
+    sal_free(c->own_spans);
     sal_free(c->queries);
     sal_free(c->normed);
     sal_free(c->rows);
@@ -133,9 +165,7 @@ void sal_collector_restore(sal_collector *c) {
 static void expect_node(sal_collector *c) {
     memset(c->pending, 0, c->sets * c->heads * c->keys * sizeof *c->pending);
     for (size_t set = 0; set < c->sets; set++) {
-        sal_span span = {0, c->tokens};
-        if (!c->whole || set > 0)
-            span = c->request->query_spans[set - (c->whole ? 1 : 0)];
+        sal_span span = span_of(c, set);
         c->spans[set] = (sal_attention_span){
             .first = (int64_t)span.start - (int64_t)c->first,
             .end = (int64_t)span.end - (int64_t)c->first,
@@ -185,8 +215,9 @@ static bool is_flash(const sal_collector *c, const struct ggml_tensor *node) {
 }
 
 static bool is_attention(const sal_collector *c, const struct ggml_tensor *node) {
-    return c->attention && !c->measured && !c->attention_over &&
-           (is_flash(c, node) || is_soft_max(c, node));
+    if (c->measured && is_flash(c, node) && sal_cpu_takes_attention(node))
+        return false;
+    return c->attention && !c->attention_over && (is_flash(c, node) || is_soft_max(c, node));
 }
 
 /* An attention node was computed. */

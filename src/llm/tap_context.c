@@ -38,9 +38,9 @@ static struct llama_context_params params_for(sal_tap *tap, int tokens, int outp
 }
 
 void sal_tap_drop_context(sal_tap *tap) {
-    if (tap->llama != NULL)
-        llama_free(tap->llama);
+    sal_context_close(tap->llama, tap->cpu);
     tap->llama = NULL;
+    tap->cpu = NULL;
     tap->context_tokens = 0;
     tap->context_outputs = 0;
 }
@@ -54,15 +54,11 @@ int sal_tap_prepare(sal_tap *tap, int tokens, int outputs, sal_error *err) {
     tokens = tokens > tap->context_tokens ? tokens : tap->context_tokens;
     outputs = outputs > tap->context_outputs ? outputs : tap->context_outputs;
     sal_tap_drop_context(tap);
-    sal_llm_log_clear();
-    tap->llama = llama_init_from_model(tap->model->llama, params_for(tap, tokens, outputs));
-    if (tap->llama == NULL) {
-        const char *cause = sal_llm_log_error();
-        return sal_fail(err, SAL_EMODEL,
-                        "%s: libllama cannot make a context of %d tokens: %s (a shorter text needs "
-                        "less memory)",
-                        tap->model->path, tokens, cause[0] != '\0' ? cause : "no reason given");
-    }
+    int status = sal_context_open(tap->model, params_for(tap, tokens, outputs), tap->exact,
+                                  &tap->llama, &tap->cpu, err);
+    if (status != SAL_OK)
+        return sal_fail_in(err, status, "a text of %d tokens (a shorter one needs less memory)",
+                           tokens);
     tap->context_tokens = tokens;
     tap->context_outputs = outputs;
     return SAL_OK;

@@ -42,7 +42,10 @@ typedef struct sal_collector {
     /* Attention. A set is all queries (set 0, when whole) or one query span. sums and queries are laid out as sal_cpu_tap (cpu/cpu.h) has
      * them: a backend that adds up columns while it computes attention writes to them itself. */
     bool attention, whole;
-    bool measured; /* somebody does so: attention nodes are none of the collector's business */
+    bool
+        measured; /* our own backend does so with the nodes it takes; the others are the collector's */
+    sal_cpu_tap own;
+    sal_span *own_spans; /* [sets] */
     size_t sets;
     size_t keys;     /* T rounded up to 256, as libllama rounds the cells in use */
     double *sums;    /* [sets, layers, heads, keys] */
@@ -81,6 +84,7 @@ struct sal_tap {
     int micro_batch;
     sal_cpu_features features;
     struct llama_context *llama;
+    sal_cpu *cpu; /* its backend; NULL: libllama alone */
     int context_tokens;
     int context_outputs;
     struct llama_batch batch;

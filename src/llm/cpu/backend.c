@@ -29,7 +29,8 @@ static bool is_weight(const struct ggml_tensor *tensor) {
            tensor->view_src == NULL;
 }
 
-bool sal_node_is_product(const sal_cpu_weights *weights, const struct ggml_tensor *node) {
+bool sal_node_is_product(const sal_cpu_weights *weights, int64_t least_rows,
+                         const struct ggml_tensor *node) {
     const struct ggml_tensor *w = node->src[0], *x = node->src[1];
     if (node->op != GGML_OP_MUL_MAT || w == NULL || x == NULL || !is_weight(w) ||
         !sal_weights_takes(weights, w->type))
@@ -42,7 +43,7 @@ bool sal_node_is_product(const sal_cpu_weights *weights, const struct ggml_tenso
         return false;
     return x->type == GGML_TYPE_F32 && node->type == GGML_TYPE_F32 && ggml_is_contiguous(w) &&
            ggml_is_contiguous(x) && ggml_is_contiguous(node) && w->ne[2] == 1 && w->ne[3] == 1 &&
-           w->ne[0] == x->ne[0] && ggml_nrows(x) >= 2;
+           w->ne[0] == x->ne[0] && ggml_nrows(x) >= least_rows;
 }
 
 /* Depends on nothing but the node and what was fixed when the context was made: graphs are planned without data, and used again. */
@@ -58,9 +59,9 @@ static bool supports_op(ggml_backend_dev_t device, const struct ggml_tensor *op)
     case GGML_OP_TRANSPOSE:
         return true;
     case GGML_OP_MUL_MAT:
-        return sal_node_is_product(cpu->weights, op);
+        return sal_node_is_product(cpu->weights, cpu->least_rows, op);
     case GGML_OP_FLASH_ATTN_EXT:
-        return sal_node_is_attention(op);
+        return sal_cpu_takes_attention(op);
     default:
         return false;
     }
@@ -79,30 +80,16 @@ static int layer_of_attention(struct ggml_cgraph *graph, int index) {
     return sal_layer_of_name(k->view_src != NULL ? k->view_src->name : k->name);
 }
 
-/* Nothing that only later layers or the vocabulary need. */
-static bool is_wanted(const sal_cpu *cpu, const struct ggml_tensor *node, int layer) {
-    const sal_cpu_tap *tap = cpu->tap;
-    if (tap == NULL)
-        return true;
-    if (layer > tap->last_layer)
-        return false;
-    return !(tap->skip_output && strcmp(node->name, "result_output") == 0);
-}
-
 static int compute_node(sal_cpu *cpu, struct ggml_cgraph *graph, int index) {
     struct ggml_tensor *node = ggml_graph_node(graph, index);
     if ((node->flags & GGML_TENSOR_FLAG_COMPUTE) == 0 || ggml_is_empty(node))
         return SAL_OK;
     if (node->op == GGML_OP_FLASH_ATTN_EXT) {
         const int layer = cpu->tap != NULL ? layer_of_attention(graph, index) : -1;
-        if (!is_wanted(cpu, node, layer))
-            return SAL_OK;
         cpu->counts.attentions++;
         return sal_tap_attention(cpu, node, layer, &cpu->failure);
     }
     if (node->op == GGML_OP_MUL_MAT) {
-        if (!is_wanted(cpu, node, sal_layer_of_name(node->src[0]->name)))
-            return SAL_OK;
         cpu->counts.products++;
         return sal_products_run(cpu->weights, cpu->threads, node, &cpu->failure);
     }
@@ -127,7 +114,7 @@ static const char *backend_name(ggml_backend_t backend) {
 }
 
 static void backend_free(ggml_backend_t backend) {
-    sal_free(backend);
+    (void)backend; /* it belongs to its sal_cpu, or is the idle one */
 }
 
 static const char *device_name(ggml_backend_dev_t device) {
@@ -244,24 +231,27 @@ static ggml_backend_dev_t reg_device(ggml_backend_reg_t reg, size_t index) {
     return &registered_device;
 }
 
-static ggml_backend_t device_init(ggml_backend_dev_t device, const char *parameters) {
+/* Of every context that nobody asked to be ours: it is never given anything to do. */
+static struct ggml_backend idle_backend;
+
+static struct ggml_backend make_backend(struct ggml_backend_device *device, sal_cpu *cpu) {
     static ggml_guid guid = {0x5a, 0x1e, 0x4e, 0x17, 0x63, 0x70, 0x75, 0x2d,
                              0x61, 0x74, 0x74, 0x6e, 0x2d, 0x30, 0x30, 0x31};
-    ggml_backend_t backend = sal_calloc(1, sizeof *backend);
+    return (struct ggml_backend){
+        .guid = &guid, .iface = backend_interface, .device = device, .context = cpu};
+}
+
+static ggml_backend_t device_init(ggml_backend_dev_t device, const char *parameters) {
+    (void)device;
     (void)parameters;
-    if (backend == NULL)
-        return NULL;
-    *backend = (struct ggml_backend){.guid = &guid,
-                                     .iface = backend_interface,
-                                     .device = entered != NULL ? entered->device : device,
-                                     .context = entered};
-    return backend;
+    return entered != NULL ? entered->backend : &idle_backend;
 }
 
 /* ---- the room's door -------------------------------------------------------------------------------------------------------------------- */
 
 static void add_to_ggml(void) {
     registered_device.iface = device_interface;
+    idle_backend = make_backend(&registered_device, NULL);
     ggml_backend_register(&registration);
 }
 
@@ -279,16 +269,21 @@ int sal_cpu_register(sal_error *err) {
 int sal_cpu_open(const sal_cpu_options *options, sal_cpu **out, sal_error *err) {
     sal_cpu *cpu = sal_calloc(1, sizeof *cpu);
     struct ggml_backend_device *device = sal_calloc(1, sizeof *device);
-    if (cpu == NULL || device == NULL) {
+    struct ggml_backend *backend = sal_calloc(1, sizeof *backend);
+    if (cpu == NULL || device == NULL || backend == NULL) {
         sal_free(cpu);
         sal_free(device);
+        sal_free(backend);
         return sal_fail_memory(err, "a backend");
     }
     *device = (struct ggml_backend_device){device_interface, &registration, cpu};
+    *backend = make_backend(device, cpu);
     *cpu = (sal_cpu){.weights = options->weights,
                      .features = sal_cpu_features_here(options->cap),
                      .threads = options->threads < 1 ? 1 : options->threads,
-                     .device = device};
+                     .least_rows = options->least_rows > 0 ? options->least_rows : 2,
+                     .device = device,
+                     .backend = backend};
     *out = cpu;
     return SAL_OK;
 }
@@ -298,6 +293,7 @@ void sal_cpu_close(sal_cpu *cpu) {
         return;
     sal_attention_workspace_free(&cpu->workspace);
     sal_free(cpu->device);
+    sal_free(cpu->backend);
     sal_free(cpu);
 }
 
@@ -311,8 +307,10 @@ void sal_cpu_leave(void) {
 
 #else /* libllama without its internal header */
 
-bool sal_node_is_product(const sal_cpu_weights *weights, const struct ggml_tensor *node) {
+bool sal_node_is_product(const sal_cpu_weights *weights, int64_t least_rows,
+                         const struct ggml_tensor *node) {
     (void)weights;
+    (void)least_rows;
     (void)node;
     return false;
 }

@@ -10,17 +10,19 @@ struct sal_cpu {
     sal_cpu_weights *weights;
     sal_cpu_features features;
     int threads;
+    int64_t least_rows;
     sal_attention_workspace workspace;
     sal_cpu_tap *tap;
     sal_error failure; /* of the last graph */
     sal_cpu_counts counts;
     void *device; /* the ggml device of this context alone: what supports_op is asked of */
+    void *
+        backend; /* the ggml backend, made beforehand, where a lack of memory is still an ordinary error */
 };
 
-/** A FLASH_ATTN_EXT node that is exactly softmax(scale q k + mask) v on halves, with strides we can follow. */
-bool sal_node_is_attention(const struct ggml_tensor *node);
-/** A MUL_MAT node of a weight with two or more rows that products can do exactly. */
-bool sal_node_is_product(const sal_cpu_weights *weights, const struct ggml_tensor *node);
+/** A MUL_MAT node of a weight with least_rows or more rows that products can do exactly. */
+bool sal_node_is_product(const sal_cpu_weights *weights, int64_t least_rows,
+                         const struct ggml_tensor *node);
 
 /** The node as an attention; its sources must have data. */
 void sal_node_attention(const struct ggml_tensor *node, sal_attention *out);

@@ -46,29 +46,20 @@ uint64_t sal_cpu_weights_bytes(const sal_cpu_weights *weights);
 
 /* ---- measuring ------------------------------------------------------------------------------------------------------------------------ */
 
-enum { SAL_TAP_SPANS = 8 };
-
 /** What attention adds up over the decodes of one text: one sequence from an empty cache, so that key j is cache cell j. */
 typedef struct sal_cpu_tap {
-    int layers, heads;
-    size_t keys; /* room for keys: the text's tokens rounded up to 256 */
+    int layers, heads; /* nodes of layers past these are computed, not measured */
+    size_t keys;       /* room for keys: the text's tokens rounded up to 256 */
     size_t span_count;
-    struct {
-        int64_t first, end; /* queries of the text, first .. end-1 */
-        double *columns;    /* [layers, heads, keys], the caller's, zeroed by the caller */
-    } spans[SAL_TAP_SPANS];
+    const sal_span *spans;  /* [span_count] queries of the text */
+    double *columns;        /* [span_count, layers, heads, keys], zeroed by the caller */
     int64_t *queries;       /* [layers], zeroed by the caller: queries that each layer has seen */
     int64_t nonfinite_rows; /* out */
-    int last_layer;         /* nothing of ours is computed after this layer; layers - 1 for all */
-    bool skip_output;       /* nor the vocabulary */
 } sal_cpu_tap;
 
-/** Add one FLASH_ATTN_EXT node's columns without computing its output: for nodes that another backend takes (through cb_eval, once the
- *  node is computed; its sources must be in host memory).
- *  errs   SAL_EUNSUPPORTED (a node that is not softmax(scale q k + mask)), SAL_ESHAPE (keys), SAL_ENOMEM */
-int sal_cpu_tap_node(sal_cpu_tap *tap, const struct ggml_tensor *node, int layer,
-                     sal_cpu_features features, int threads, sal_attention_workspace *workspace,
-                     sal_error *err) SAL_MUST_CHECK;
+/** A FLASH_ATTN_EXT node that the backend takes, and then measures itself: exactly softmax(scale q k + mask) v on halves. All others are
+ *  stock's, and for cb_eval to measure. Depends on the node's shape alone. */
+bool sal_cpu_takes_attention(const struct ggml_tensor *node);
 
 /* ---- a context's backend ------------------------------------------------------------------------------------------------------------- */
 
@@ -78,6 +69,8 @@ typedef struct sal_cpu_options {
     sal_cpu_weights *weights; /* borrowed; NULL: no products */
     sal_cpu_features cap;     /* SAL_CPU_BEST unless measuring */
     int threads;
+    int64_t
+        least_rows; /* of a product; 0: 2, for one row is read once anyway. 1 where every product has to be float */
 } sal_cpu_options;
 
 int sal_cpu_open(const sal_cpu_options *options, sal_cpu **out, sal_error *err) SAL_MUST_CHECK;

@@ -11,7 +11,7 @@ static float parameter(const struct ggml_tensor *node, int index) {
 }
 
 /* Every operand is checked as far as its shape alone goes: ggml asks before there is data. */
-bool sal_node_is_attention(const struct ggml_tensor *node) {
+bool sal_cpu_takes_attention(const struct ggml_tensor *node) {
     const struct ggml_tensor *q = node->src[0], *k = node->src[1], *v = node->src[2],
                              *mask = node->src[3];
     if (node->op != GGML_OP_FLASH_ATTN_EXT || q == NULL || k == NULL || v == NULL || mask == NULL ||
@@ -85,34 +85,43 @@ int sal_layer_of_name(const char *name) {
     return number_at(dash + 1);
 }
 
-/* The part of the tap's spans that falls into this attention, whose first query is the layer's next. */
-static int spans_for(sal_cpu_tap *tap, int layer, const sal_attention *attention,
-                     sal_attention_span *spans, sal_error *err) {
-    if (layer < 0 || layer >= tap->layers)
-        return sal_fail(err, SAL_EMODEL, "an attention of layer %d in a model of %d layers", layer,
-                        tap->layers);
+static int check_layer(const sal_cpu_tap *tap, int layer, const sal_attention *attention,
+                       sal_error *err) {
+    if (layer < 0)
+        return sal_fail(err, SAL_EMODEL, "an attention node that does not name its layer");
     if (attention->heads != tap->heads)
         return sal_fail(err, SAL_EUNSUPPORTED,
                         "layer %d has %lld attention heads, others %d; such models cannot be "
                         "measured",
                         layer, (long long)attention->heads, tap->heads);
-    const int64_t before = tap->queries[layer];
-    const size_t offset = (size_t)layer * (size_t)tap->heads * tap->keys;
-    for (size_t s = 0; s < tap->span_count; s++)
-        spans[s] = (sal_attention_span){tap->spans[s].first - before, tap->spans[s].end - before,
-                                        tap->spans[s].columns + offset, tap->keys};
     return SAL_OK;
 }
 
-static int measure(sal_cpu_tap *tap, const sal_attention *attention, int layer,
-                   sal_cpu_features features, int threads, sal_attention_workspace *workspace,
-                   sal_error *err) {
-    sal_attention_span spans[SAL_TAP_SPANS];
-    int status = spans_for(tap, layer, attention, spans, err);
+/* The tap's spans and sums as this attention needs them: its first query is the layer's next. */
+static void spans_for(const sal_cpu_tap *tap, int layer, sal_attention_span *spans) {
+    const int64_t before = tap->queries[layer];
+    const size_t size = (size_t)tap->heads * tap->keys;
+    for (size_t s = 0; s < tap->span_count; s++)
+        spans[s] = (sal_attention_span){.first = (int64_t)tap->spans[s].start - before,
+                                        .end = (int64_t)tap->spans[s].end - before,
+                                        .columns = tap->columns +
+                                                   (s * (size_t)tap->layers + (size_t)layer) * size,
+                                        .stride = tap->keys};
+}
+
+static int measure(sal_cpu *cpu, const sal_attention *attention, int layer, sal_error *err) {
+    sal_cpu_tap *tap = cpu->tap;
+    int status = check_layer(tap, layer, attention, err);
     if (status != SAL_OK)
-        return sal_fail_in(err, status, "measuring attention");
+        return status;
+    sal_attention_span *spans = sal_calloc(tap->span_count, sizeof *spans);
+    if (spans == NULL)
+        return sal_fail_memory(err, "attention sums");
+    spans_for(tap, layer, spans);
     sal_attention_measure request = {.spans = spans, .span_count = tap->span_count};
-    status = sal_attention_run(attention, &request, features, threads, workspace, err);
+    status =
+        sal_attention_run(attention, &request, cpu->features, cpu->threads, &cpu->workspace, err);
+    sal_free(spans);
     if (status != SAL_OK)
         return sal_fail_in(err, status, "layer %d", layer);
     tap->queries[layer] += attention->queries;
@@ -123,23 +132,7 @@ static int measure(sal_cpu_tap *tap, const sal_attention *attention, int layer,
 int sal_tap_attention(sal_cpu *cpu, const struct ggml_tensor *node, int layer, sal_error *err) {
     sal_attention attention;
     sal_node_attention(node, &attention);
-    if (cpu->tap != NULL)
-        return measure(cpu->tap, &attention, layer, cpu->features, cpu->threads, &cpu->workspace,
-                       err);
+    if (cpu->tap != NULL && layer < cpu->tap->layers)
+        return measure(cpu, &attention, layer, err);
     return sal_attention_run(&attention, NULL, cpu->features, cpu->threads, &cpu->workspace, err);
-}
-
-int sal_cpu_tap_node(sal_cpu_tap *tap, const struct ggml_tensor *node, int layer,
-                     sal_cpu_features features, int threads, sal_attention_workspace *workspace,
-                     sal_error *err) {
-    sal_attention attention;
-    if (!sal_node_is_attention(node))
-        return sal_fail(err, SAL_EUNSUPPORTED,
-                        "layer %d's attention has a soft cap, sinks, ALiBi or an unusual cache; "
-                        "only --exact can measure it",
-                        layer);
-    sal_node_attention(node, &attention);
-    attention.v = NULL;
-    attention.out = NULL;
-    return measure(tap, &attention, layer, features, threads, workspace, err);
 }
