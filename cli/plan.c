@@ -275,7 +275,7 @@ static const yaml_node_t *find_key(struct reader *reader, const yaml_node_t *roo
     for (const yaml_node_pair_t *pair = root->data.mapping.pairs.start;
          pair < root->data.mapping.pairs.top; pair++) {
         const char *key = scalar(node_at(reader, pair->key));
-        if (key != NULL && strcmp(key, name) == 0) {
+        if (found == NULL && key != NULL && strcmp(key, name) == 0) {
             found = node_at(reader, pair->value);
         }
     }
