@@ -9,8 +9,6 @@
 
 static const char *const values[] = {"mean", "max", "min",
                                      NULL}; /* in the order of sal_head_value */
-static const char *const computes[] = {"auto", "bf16", "f32", "stock",
-                                       NULL}; /* in the order of sal_compute */
 
 struct heads_options {
     struct common_options common;
@@ -24,7 +22,6 @@ struct heads_options {
     int64_t permutations;
     uint64_t seed;
     int64_t top;
-    int compute;
 };
 
 #define AT(field) offsetof(struct heads_options, field)
@@ -51,8 +48,6 @@ static const struct option_row rows[] = {
     {"seed", 0, OPTION_SEED, AT(seed), "1", 0, 0, "N", NULL, "Tests",
      "seed of permutations and intervals"},
     {"top", 0, OPTION_COUNT, AT(top), "10", 1, 100000, "N", NULL, "Output", "heads shown"},
-    {"compute", 0, OPTION_CHOICE, AT(compute), "auto", 0, 0, "HOW", computes, "Machine",
-     "who multiplies matrices, and in which numbers: auto, bf16, f32 or stock (libllama)"},
     {0}};
 
 /* ---- options --------------------------------------------------------------------------------------------------------------- */
@@ -106,9 +101,7 @@ static sal_heads_options request_of(const struct heads_options *options) {
     request.skip_first = (int)options->skip_first;
     request.permutations = (int)options->permutations;
     request.seed = options->seed;
-    request.model_options.threads = (int)options->common.threads;
-    request.model_options.gpu_layers = (int)options->common.gpu_layers;
-    request.model_options.compute = (sal_compute)options->compute;
+    request.model_options = options_model(&options->common);
     return request;
 }
 

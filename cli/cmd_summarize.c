@@ -174,8 +174,7 @@ static sal_summarize_options request_of(const struct summarize_options *options)
     request.repeat_penalty = options->repeat_penalty;
     request.seed = options->seed;
     request.max_tokens = (int)options->max_tokens;
-    request.threads = (int)options->common.threads;
-    request.gpu_layers = (int)options->common.gpu_layers;
+    request.model_options = options_model(&options->common);
     return request;
 }
 

@@ -20,15 +20,12 @@ struct tap_options {
     bool hidden;
     const char *positions;
     bool exact;
-    int compute;
     const char *output;
 };
 
 enum { TEXT_MAXIMUM = 64 << 20, TEMPLATE_MAXIMUM = 1 << 20, TENSORS = 8, TEXTS = 8 };
 
 static const char *const chats[] = {"none", "paper-probe", NULL};
-static const char *const computes[] = {"auto", "bf16", "f32", "stock",
-                                       NULL}; /* in the order of sal_compute */
 
 /* The prompt of the probes (METHODS 4). */
 static const char probe_system[] = "You are a helpful assistant.";
@@ -60,8 +57,6 @@ static const struct option_row rows[] = {
      "the safetensors file to write"},
     {"exact", 0, OPTION_FLAG, AT(exact), NULL, 0, 0, NULL, NULL, MACHINE,
      "no flash attention, keys and values kept in f32: slower, rounding only"},
-    {"compute", 0, OPTION_CHOICE, AT(compute), "auto", 0, 0, "HOW", computes, MACHINE,
-     "who multiplies matrices, and in which numbers: auto, bf16, f32 or stock (libllama)"},
     {0}};
 
 /* Everything that one run holds. */
@@ -330,9 +325,7 @@ static int write_file(const struct work *work, sal_error *err) {
 
 static int run_work(struct session *session, struct work *work) {
     const struct tap_options *options = work->options;
-    const sal_model_options model = {.threads = (int)options->common.threads,
-                                     .gpu_layers = (int)options->common.gpu_layers,
-                                     .compute = (sal_compute)options->compute};
+    const sal_model_options model = options_model(&options->common);
     struct stage stage;
     sal_error *err = &session->error;
     stage_start(&stage);

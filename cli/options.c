@@ -146,6 +146,26 @@ static int set_number(const struct option_row *row, const char *text, double *fi
     return 0;
 }
 
+/* "2G": a whole number of bytes, or of 1024, 1024^2, 1024^3 of them. */
+static int set_size(const struct option_row *row, const char *text, int64_t *field,
+                    struct usage_error *usage) {
+    static const char units[] = "KMG";
+    char digits[32] = "";
+    const size_t length = strlen(text);
+    const char *unit = length > 1 ? strchr(units, text[length - 1]) : NULL;
+    const size_t count = unit != NULL ? length - 1 : length;
+    const int shift = unit != NULL ? 10 * (int)(unit - units + 1) : 0;
+    int64_t value = 0;
+    if (count < sizeof digits) {
+        memcpy(digits, text, count);
+    }
+    if (parse_integer(digits, &value) != 0 || value < 0 || value > INT64_MAX >> shift) {
+        return fail_value(row, text, usage, "a size in bytes, or with K, M or G (500M, 2G)");
+    }
+    *field = value << shift;
+    return 0;
+}
+
 static int set_choice(const struct option_row *row, const char *text, int *field,
                       struct usage_error *usage) {
     struct suggestion suggestion;
@@ -286,6 +306,8 @@ static int set_value(const struct option_row *row, const char *text, void *confi
         return set_number(row, text, field, usage);
     case OPTION_CHOICE:
         return set_choice(row, text, field, usage);
+    case OPTION_SIZE:
+        return set_size(row, text, field, usage);
     case OPTION_LENGTHS:
         return set_lengths(row, text, field, usage);
     }
@@ -305,7 +327,7 @@ static void set_default(void *context, const struct option_row *row) {
         defaults->status = set_value(row, row->initial, defaults->config, defaults->usage);
     } else if (row->type == OPTION_NUMBER) {
         *(double *)field = (double)NAN;
-    } else if (row->type == OPTION_COUNT) {
+    } else if (row->type == OPTION_COUNT || row->type == OPTION_SIZE) {
         *(int64_t *)field = -1;
     }
 }

@@ -12,6 +12,7 @@
 
 #include "salient/error.h"
 #include "salient/memory.h"
+#include "salient/model.h"
 
 typedef enum option_type {
     OPTION_FLAG,   /* bool; no value */
@@ -21,6 +22,7 @@ typedef enum option_type {
     OPTION_SEED,   /* uint64_t */
     OPTION_NUMBER, /* double; NaN when absent */
     OPTION_CHOICE, /* int, index into choices */
+    OPTION_SIZE,   /* int64_t, bytes; -1 when absent */
     OPTION_LENGTHS /* struct length_list */
 } option_type;
 
@@ -69,6 +71,8 @@ struct common_options {
     int protocol; /* sal_protocol */
     int64_t threads;
     int64_t gpu_layers;
+    int compute;         /* sal_compute */
+    int64_t pack_memory; /* bytes */
 };
 
 /** Shared rows: every command has the first; it opts into the others. Each ends with a row without a name. */
@@ -78,7 +82,10 @@ extern const struct option_row options_corpus[];
 extern const struct option_row options_by[];
 extern const struct option_row options_protocol[];
 extern const struct option_row options_threads[];
-extern const struct option_row options_gpu[];
+extern const struct option_row options_gpu[]; /* where and how a model is computed */
+
+/** How to open a model, by the rows of options_threads and options_gpu. */
+sal_model_options options_model(const struct common_options *common);
 
 struct session;
 

@@ -50,10 +50,30 @@ const struct option_row options_threads[] = {{"threads", 't', OPTION_COUNT, AT(t
                                               "threads to compute with; 0: one per processor"},
                                              {0}};
 
-const struct option_row options_gpu[] = {{"gpu-layers", 0, OPTION_COUNT, AT(gpu_layers), "0", -1,
-                                          10000, "N", NULL, MACHINE,
-                                          "layers of the model to put on an accelerator; -1: all"},
-                                         {0}};
+static const char *const computes[] = {"auto", "bf16", "f32", "stock",
+                                       NULL}; /* in the order of sal_compute */
+
+const struct option_row options_gpu[] = {
+    {"gpu-layers", 0, OPTION_COUNT, AT(gpu_layers), "0", -1, 10000, "N", NULL, MACHINE,
+     "layers of the model to put on an accelerator; -1: all"},
+    {"compute", 0, OPTION_CHOICE, AT(compute), "auto", 0, 0, "HOW", computes, MACHINE,
+     "who multiplies matrices on the processor, and in which numbers: auto, bf16, f32, or stock "
+     "(libllama alone)"},
+    {"pack-memory", 0, OPTION_SIZE, AT(pack_memory), NULL, 0, 0, "SIZE", NULL, MACHINE,
+     "memory for packed copies of weights, as 500M or 2G; changes the speed alone (default: what "
+     "is free, less a reserve)"},
+    {0}};
+
+sal_model_options options_model(const struct common_options *common) {
+    return (sal_model_options){
+        .threads = (int)common->threads,
+        .gpu_layers = (int)common->gpu_layers,
+        .compute = (sal_compute)common->compute,
+        .pack_memory = common->pack_memory < 0    ? 0
+                       : common->pack_memory == 0 ? -1
+                                                  : common->pack_memory,
+    };
+}
 
 /* ---- the options in force -------------------------------------------------------------------------------------------------- */
 
@@ -85,6 +105,7 @@ static int add_value(sal_buffer *out, const struct option_row *row, const void *
         return json_add_string(out, *(const char *const *)field, err);
     case OPTION_LIST:
         return add_list(out, field, err);
+    case OPTION_SIZE:
     case OPTION_COUNT:
         if (row->initial == NULL && *(const int64_t *)field < 0) { /* not given */
             return sal_buffer_add_string(out, "null", err);

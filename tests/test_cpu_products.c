@@ -76,7 +76,7 @@ static sal_cpu_weights *open_store(sal_compute compute, int64_t pack_memory, int
 /* |out - expected| <= relative * sum |x w|, twice: packed at first use, then as packed. */
 static void check(const product *p, sal_cpu_weights *store, double relative) {
     sal_error err = {0};
-    assert_true(sal_node_is_product(store, p->node));
+    assert_true(sal_node_is_product(store, 2, p->node));
     for (int again = 0; again < 2; again++) {
         memset(p->node->data, 0xff, ggml_nbytes(p->node));
         assert_ok(sal_products_run(store, 2, p->node, &err));
@@ -158,21 +158,21 @@ static void what_is_no_product_stays_with_libllama(void **state) {
     sal_cpu_weights *store = open_store(SAL_COMPUTE_F32, 0, 1);
     product p;
     make(&p, GGML_TYPE_F32, 64, 64, 2, 4);
-    assert_true(sal_node_is_product(store, p.node));
-    assert_false(sal_node_is_product(NULL, p.node));
+    assert_true(sal_node_is_product(store, 2, p.node));
+    assert_false(sal_node_is_product(NULL, 2, p.node));
     ggml_backend_buffer_set_usage(
         p.buffer, GGML_BACKEND_BUFFER_USAGE_COMPUTE); /* not a weight: K of an attention */
-    assert_false(sal_node_is_product(store, p.node));
+    assert_false(sal_node_is_product(store, 2, p.node));
     ggml_backend_buffer_set_usage(p.buffer, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
     p.node->op_params[1] = GGML_HINT_SRC0_IS_HADAMARD;
-    assert_false(sal_node_is_product(store, p.node));
+    assert_false(sal_node_is_product(store, 2, p.node));
     p.node->op_params[1] = 0;
     p.node->src[1]->ne[1] = 1; /* one row: reading the weights once is all there is to do */
-    assert_false(sal_node_is_product(store, p.node));
+    assert_false(sal_node_is_product(store, 2, p.node));
     sal_cpu_weights_close(store);
     store = open_store(SAL_COMPUTE_STOCK, 0, 1);
     p.node->src[1]->ne[1] = 2;
-    assert_false(sal_node_is_product(store, p.node));
+    assert_false(sal_node_is_product(store, 2, p.node));
     sal_cpu_weights_close(store);
     drop(&p);
 }

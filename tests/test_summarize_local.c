@@ -63,7 +63,7 @@ static sal_summarize_options options_for(const fixture *f, const char *policy) {
     options.template_name = "text-first";
     options.length_policy = policy;
     options.max_tokens = 40;
-    options.threads = 1;
+    options.model_options.threads = 1;
     return options;
 }
 

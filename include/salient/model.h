@@ -20,6 +20,10 @@ typedef enum sal_compute {
     SAL_COMPUTE_STOCK
 } sal_compute;
 
+/** What a choice comes to on this machine, for records: "stock", "f32", "bf16", "auto bf16" (where the processor has AMX) or "attention
+ *  only" (without oneDNN). Static storage. Results within one are equal, between two they differ by rounding. */
+const char *sal_model_arithmetic(sal_compute compute);
+
 typedef struct sal_model_options {
     int threads;          /* 0: the number of processors */
     int gpu_layers;       /* 0: none; -1: all */

@@ -2,6 +2,7 @@
 #ifndef SALIENT_SUMMARIZE_H
 #define SALIENT_SUMMARIZE_H
 
+#include "salient/model.h"
 #include "salient/study.h"
 
 #ifdef __cplusplus
@@ -25,8 +26,7 @@ typedef struct sal_summarize_options {
     double repeat_penalty;
     uint64_t seed;
     int max_tokens;
-    int threads;
-    int gpu_layers;
+    sal_model_options model_options;
 } sal_summarize_options;
 
 /** Defaults: lengths 10, 20, ..., 100 (static), one replica, "paper-first", "ask", presets, seed 1, 500 tokens. */

@@ -71,9 +71,9 @@ static int describe_system(heads_stage *stage, sal_error *err) {
     sal_buffer system = {0};
     int status = sal_model_system(&system, err);
     if (status == SAL_OK)
-        (void)snprintf(stage->system, sizeof stage->system, "%.*s; compute %d, gpu layers %d",
+        (void)snprintf(stage->system, sizeof stage->system, "%.*s; compute %s, gpu layers %d",
                        (int)strcspn(system.bytes, ";"), system.bytes,
-                       (int)stage->options->model_options.compute,
+                       sal_model_arithmetic(stage->options->model_options.compute),
                        stage->options->model_options.gpu_layers);
     sal_buffer_free(&system);
     return status;

@@ -208,6 +208,12 @@ static int load(sal_model *model, const sal_model_options *options, char **files
     return SAL_OK;
 }
 
+const char *sal_model_arithmetic(sal_compute compute) {
+    if (compute == SAL_COMPUTE_STOCK || sal_cpu_register(NULL) != SAL_OK)
+        return "stock";
+    return sal_cpu_arithmetic(compute);
+}
+
 /* Our own backend for the contexts of this model, or the reason why not. */
 static int open_backend(sal_model *model, const sal_model_options *options, sal_error *err) {
     sal_buffer text = {0};

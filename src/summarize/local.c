@@ -387,7 +387,9 @@ static int configure(local *self, const sal_summarizer_setting *setting, sal_err
         json_object_set_new(config, "repeat_penalty",
                             json_real((double)self->sampling.repeat_penalty)) == 0 &&
         json_object_set_new(config, "max_tokens", json_integer(self->max_tokens)) == 0 &&
-        json_object_set_new(config, "gpu_layers", json_integer(options->gpu_layers)) == 0 &&
+        set_string(config, "compute", sal_model_arithmetic(options->model_options.compute)) &&
+        json_object_set_new(config, "gpu_layers",
+                            json_integer(options->model_options.gpu_layers)) == 0 &&
         json_object_set_new(config, "seed", sal_configuration_seed(self->seed)) == 0;
     self->config = complete ? sal_configuration_text(config) : NULL;
     if (self->config == NULL)
@@ -439,8 +441,8 @@ int sal_summarizer_open_local(const sal_summarizer_setting *setting, sal_summari
     self->seed = options->seed;
     self->max_tokens = options->max_tokens;
     self->sequences = (int)options->length_count;
-    self->model_options =
-        (sal_model_options){.threads = options->threads, .gpu_layers = options->gpu_layers};
+    self->model_options = options->model_options;
+    self->model_options.vocabulary_only = false;
     self->path = sal_copy_string(options->with);
     int status = self->path == NULL ? sal_fail_memory(err, options->with) : SAL_OK;
     if (status == SAL_OK)

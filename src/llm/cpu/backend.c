@@ -353,6 +353,14 @@ sal_cpu_counts sal_cpu_count(const sal_cpu *cpu) {
     return cpu->counts;
 }
 
+const char *sal_cpu_arithmetic(sal_compute compute) {
+    if (!sal_onednn_here())
+        return "attention only";
+    if (compute == SAL_COMPUTE_BF16)
+        return "bf16";
+    return compute == SAL_COMPUTE_AUTO && sal_onednn_amx() ? "auto bf16" : "f32";
+}
+
 int sal_cpu_describe(sal_compute compute, sal_buffer *out, sal_error *err) {
     sal_error reason = {0};
     char library[32];
@@ -361,12 +369,10 @@ int sal_cpu_describe(sal_compute compute, sal_buffer *out, sal_error *err) {
     if (sal_cpu_register(&reason) != SAL_OK)
         return sal_buffer_add_format(out, err, "libllama alone: %s", reason.text);
     sal_onednn_version(library);
-    const char *type =
-        compute == SAL_COMPUTE_BF16 || (compute == SAL_COMPUTE_AUTO && sal_onednn_amx()) ? "bf16"
-                                                                                         : "f32";
-    return sal_buffer_add_format(
-        out, err, "%s attention, %s%s%s%s",
-        sal_cpu_features_name(sal_cpu_features_here(SAL_CPU_BEST)), library,
-        sal_onednn_here() ? " products in " : ", products by libllama",
-        sal_onednn_here() ? type : "", sal_onednn_here() && sal_onednn_amx() ? " (AMX)" : "");
+    const char *attention = sal_cpu_features_name(sal_cpu_features_here(SAL_CPU_BEST));
+    if (!sal_onednn_here())
+        return sal_buffer_add_format(out, err, "%s attention; products by libllama: %s", attention,
+                                     library);
+    return sal_buffer_add_format(out, err, "%s attention, %s products in %s%s", attention, library,
+                                 sal_cpu_arithmetic(compute), sal_onednn_amx() ? " (AMX)" : "");
 }

@@ -30,6 +30,9 @@ int sal_cpu_register(sal_error *err) SAL_MUST_CHECK;
 /** One line on what would run here: "AVX-512 attention, oneDNN 2.6.3 f32 products". */
 int sal_cpu_describe(sal_compute compute, sal_buffer *out, sal_error *err) SAL_MUST_CHECK;
 
+/** "f32", "bf16", "auto bf16", "attention only": the numbers of products. Static storage. */
+const char *sal_cpu_arithmetic(sal_compute compute);
+
 /* ---- a model's packed weights ------------------------------------------------------------------------------------------------------ */
 
 typedef struct sal_cpu_weights sal_cpu_weights;
