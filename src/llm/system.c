@@ -100,5 +100,9 @@ int sal_model_system(sal_buffer *out, sal_error *err) {
         status = sal_buffer_add_string(out, ";", err);
     if (status == SAL_OK)
         status = add_features(out, llama_print_system_info(), err);
+    if (status == SAL_OK)
+        status = sal_buffer_add_string(out, "; own backend: ", err);
+    if (status == SAL_OK)
+        status = sal_cpu_describe(SAL_COMPUTE_AUTO, out, err);
     return status;
 }
