@@ -23,7 +23,8 @@ static const char *const layouts[] = {"none", "original", NULL};
 #define AT(field) offsetof(struct export_options, field)
 static const struct option_row rows[] = {
     {"table", 0, OPTION_TEXT, AT(table), NULL, 0, 0, "TABLE", NULL, "What to export",
-     "documents, summarizers, summaries, importance, scores, agreement, clusters, heads, timings "
+     "documents, summarizers, summaries, importance, scores, agreement, clusters, heads, probes, "
+     "states, timings "
      "or "
      "runs (docs/schema.md has the columns)"},
     {"per-document", 0, OPTION_FLAG, AT(per_document), NULL, 0, 0, NULL, NULL, "What to export",

@@ -166,6 +166,55 @@ static const export_table tables[] = {
       {"low", NUMBER},      {"high", NUMBER},  {"documents", NUMBER}, {"undefined", NUMBER},
       {"p_family", NUMBER}, {"p", NUMBER},     {"q", NUMBER},         {"q_by", NUMBER},
       {"p_naive", NUMBER}}},
+    {"probes",
+     true,
+     "SELECT r.corpus, r.model, z.name, r.protocol, r.probe, r.loss, r.options, r.words,"
+     " nullif(r.layer, -1), r.control, nullif(r.seed, -1), r.metric, r.value, r.low, r.high,"
+     " r.documents, r.undefined"
+     " FROM probe_results r JOIN summarizers z USING (summarizer)"
+     " WHERE ?1 IS NULL OR r.corpus = ?1"
+     " ORDER BY r.corpus, r.model, z.name, r.protocol = 'paper', r.probe, r.loss, r.options,"
+     " r.words, r.control, r.layer, r.seed, r.metric",
+     {{"corpus", TEXT},
+      {"model", TEXT},
+      {"summarizer", TEXT},
+      {"protocol", TEXT},
+      {"probe", TEXT},
+      {"loss", TEXT},
+      {"options", TEXT},
+      {"words", TEXT},
+      {"layer", NUMBER},
+      {"control", TEXT},
+      {"seed", NUMBER},
+      {"metric", TEXT},
+      {"value", NUMBER},
+      {"low", NUMBER},
+      {"high", NUMBER},
+      {"documents", NUMBER},
+      {"undefined", NUMBER}}},
+    {"states",
+     true,
+     "SELECT d.corpus, d.id, s.model, s.protocol, s.weights, nullif(s.seed, 0), s.pooling,"
+     " s.dtype, s.layers, s.width, u.tokens, u.words, u.unaligned, u.file"
+     " FROM documents d CROSS JOIN state_units u ON u.document = d.document"
+     " CROSS JOIN state_sets s ON s.state_set = u.state_set"
+     " WHERE ?1 IS NULL OR d.corpus = ?1"
+     " ORDER BY d.corpus, d.document, s.model, s.protocol = 'paper', s.weights <> 'trained',"
+     " s.weights, s.seed, s.pooling, s.dtype, s.layers, s.state_set",
+     {{"corpus", TEXT},
+      {"document", TEXT},
+      {"model", TEXT},
+      {"protocol", TEXT},
+      {"weights", TEXT},
+      {"seed", NUMBER},
+      {"pooling", TEXT},
+      {"dtype", TEXT},
+      {"layers", TEXT},
+      {"width", NUMBER},
+      {"tokens", NUMBER},
+      {"words", NUMBER},
+      {"unaligned", NUMBER},
+      {"file", TEXT}}},
     {"timings",
      true,
      "SELECT d.corpus, d.id, z.name, t.prefill_seconds, t.decode_seconds, t.other_seconds, t.tokens"
@@ -234,9 +283,9 @@ static const export_table head_documents = {
      {"metric", TEXT},
      {"value", NUMBER}}};
 
-static const char *const table_names[] = {"documents", "summarizers", "summaries", "importance",
-                                          "scores",    "agreement",   "clusters",  "heads",
-                                          "timings",   "runs",        NULL};
+static const char *const table_names[] = {
+    "documents", "summarizers", "summaries", "importance", "scores", "agreement", "clusters",
+    "heads",     "probes",      "states",    "timings",    "runs",   NULL};
 _Static_assert(sizeof table_names / sizeof table_names[0] == TABLE_COUNT + 1,
                "every exportable table has its name in the list");
 

@@ -233,7 +233,63 @@ static const char *const schema_3[] = {
     NULL,
 };
 
-static const char *const *const migrations[STUDY_SCHEMA_VERSION] = {schema_1, schema_2, schema_3};
+/* Hidden states: which files hold them; and what probes read from them. */
+static const char *const schema_4[] = {
+    "CREATE TABLE state_sets ("
+    " state_set INTEGER PRIMARY KEY,"
+    " model TEXT NOT NULL CHECK (model <> ''),"
+    " digest TEXT NOT NULL CHECK (length(digest) = 64),"
+    " protocol TEXT NOT NULL CHECK (protocol IN ('strict', 'paper')),"
+    " summarizer INTEGER NOT NULL,"
+    " weights TEXT NOT NULL CHECK (weights IN ('trained', 'random', 'random-blocks')),"
+    " seed INTEGER NOT NULL,"
+    " pooling TEXT NOT NULL,"
+    " dtype TEXT NOT NULL,"
+    " layers TEXT NOT NULL,"
+    " width INTEGER NOT NULL CHECK (width > 0),"
+    " folder TEXT NOT NULL,"
+    " UNIQUE (model, protocol, summarizer, weights, seed, pooling, dtype, layers))",
+
+    "CREATE TABLE state_units ("
+    " state_set INTEGER NOT NULL REFERENCES state_sets (state_set),"
+    " document INTEGER NOT NULL REFERENCES documents (document),"
+    " inputs TEXT NOT NULL,"
+    " tokens INTEGER NOT NULL CHECK (tokens >= 0),"
+    " words INTEGER NOT NULL CHECK (words >= 0),"
+    " unaligned INTEGER NOT NULL CHECK (unaligned >= 0),"
+    " file TEXT NOT NULL,"
+    " PRIMARY KEY (state_set, document)) WITHOUT ROWID",
+    "CREATE INDEX state_units_by_document ON state_units (document)",
+
+    "CREATE TABLE probe_results ("
+    " corpus TEXT NOT NULL,"
+    " model TEXT NOT NULL,"
+    " summarizer INTEGER NOT NULL REFERENCES summarizers (summarizer),"
+    " protocol TEXT NOT NULL CHECK (protocol IN ('strict', 'paper')),"
+    " probe TEXT NOT NULL,"
+    " loss TEXT NOT NULL,"
+    " options TEXT NOT NULL,"
+    " words TEXT NOT NULL CHECK (words IN ('all', 'content')),"
+    " layer INTEGER NOT NULL CHECK (layer >= -1),"
+    " control TEXT NOT NULL,"
+    " seed INTEGER NOT NULL,"
+    " metric TEXT NOT NULL,"
+    " value REAL,"
+    " low REAL,"
+    " high REAL,"
+    " documents INTEGER NOT NULL CHECK (documents >= 0),"
+    " undefined INTEGER NOT NULL CHECK (undefined >= 0),"
+    " PRIMARY KEY (corpus, model, summarizer, protocol, probe, loss, options, words, layer,"
+    "  control, seed, metric)) WITHOUT ROWID",
+
+    "CREATE TABLE probe_trainings ("
+    " digest TEXT PRIMARY KEY CHECK (length(digest) = 64),"
+    " predictions BLOB NOT NULL) WITHOUT ROWID",
+    NULL,
+};
+
+static const char *const *const migrations[STUDY_SCHEMA_VERSION] = {schema_1, schema_2, schema_3,
+                                                                    schema_4};
 
 /* One transaction for each version: a writer killed between two leaves a study of the older one. */
 static int bring_forward(sal_study *study, int64_t version, sal_error *err) {
