@@ -166,7 +166,7 @@ static int print_selves(const struct corpus_view *corpus) {
 
 /* "[\"a\",\"b\"]" as "a, b", cut where it gets long. */
 static int add_members(struct table *table, const char *json, sal_error *err) {
-    char text[200];
+    char text[200] = "";
     size_t used = 0;
     bool inside = false;
     for (const char *at = json; *at != '\0' && used + 8 < sizeof text; at++) {
@@ -180,10 +180,14 @@ static int add_members(struct table *table, const char *json, sal_error *err) {
             text[used++] = ' ';
         }
     }
-    while (used > 0 && used + 8 >= sizeof text && ((unsigned char)text[used - 1] & 0xC0) == 0x80) {
-        used--; /* not in the middle of a character */
+    const bool cut = used + 8 >= sizeof text;
+    if (cut) { /* not in the middle of a character: the last one may be half there */
+        while (used > 0 && ((unsigned char)text[used - 1] & 0xC0) == 0x80) {
+            used--;
+        }
+        used -= used > 0;
     }
-    (void)snprintf(text + used, sizeof text - used, "%s", used + 8 >= sizeof text ? "..." : "");
+    (void)snprintf(text + used, sizeof text - used, "%s", cut ? "..." : "");
     return table_add(table, err, "%s", text);
 }
 

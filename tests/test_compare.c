@@ -25,7 +25,7 @@ static void measures_equal_those_of_the_statistics_room(void **state) {
     sal_error err = {0};
     sal_random random;
     compare_room room = {0};
-    size_t words[WORDS];
+    size_t words[WORDS] = {0};
     sal_random_seed(&random, 3);
     for (size_t trial = 0; trial < 50; trial++) {
         uint32_t counts[2][WORDS];
@@ -319,7 +319,7 @@ static void planted_families_are_recovered_with_high_support(void **state) {
             find_node(list, distances[i % 2], linkages[i / 2 % 2], families[i / 4]);
         if (node == NULL)
             fail_msg("%s, %s: no node %s", distances[i % 2], linkages[i / 2 % 2], families[i / 4]);
-        assert_true(node->support > 0.99);
+        assert_true(node != NULL && node->support > 0.99);
     }
     const sal_agreement *within = find(list, "m0", "m1", "all", "spearman");
     const sal_agreement *between = find(list, "m0", "m3", "all", "spearman");

@@ -11,7 +11,7 @@
 static void partial_of_second_order_is_the_correlation_of_residuals(void **state) {
     /* Four correlated variables; the residuals of x and y from a least-squares fit on (1, a, b), by Gram-Schmidt. */
     enum { N = 50 };
-    double v[4][N], axes[3][N], left[2][N];
+    double v[4][N], axes[3][N], left[2][N] = {{0}};
     sal_random random;
     (void)state;
     sal_random_seed(&random, 5);

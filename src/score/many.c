@@ -128,7 +128,7 @@ static void clip_all(const double *p, size_t n, double *clipped, double *logs) {
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += clipped[i] = clip(p[i]);
-    const double log_sum = log(sum);
+    const double log_sum = n > 0 ? log(sum) : 0;
     for (size_t i = 0; i < n; i++) {
         logs[i] = log(clipped[i]) - log_sum;
         clipped[i] /= sum;
@@ -411,7 +411,7 @@ int sal_metrics_against(const sal_metrics_reference *r, const double *prediction
     double *q = (double *)(room + 2 * n);
     double *clipped = q + n;
     double *logs = clipped + n;
-    size_t *tree = (size_t *)(logs + n);
+    size_t *tree = (size_t *)(void *)(logs + n);
     double tied = 0;
     double gains[2];
     for (int m = 0; m < SAL_METRICS; m++)

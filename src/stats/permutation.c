@@ -211,8 +211,8 @@ static inline __attribute__((always_inline)) void multiply(const double *rows, c
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
-__attribute__((target("avx2"))) static void
-multiply_avx2(const double *rows, const double *drawn, size_t n, double *products) {
+__attribute__((target("avx2"))) static void multiply_avx2(const double *rows, const double *drawn,
+                                                          size_t n, double *products) {
     multiply(rows, drawn, n, products);
 }
 static bool has_avx2(void) {
