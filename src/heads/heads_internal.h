@@ -140,6 +140,11 @@ typedef struct head_passes {
 int head_pass_raw(sal_model *model, sal_tap *tap, const sal_document *document,
                   const bool wanted[SAL_EVIDENCES], int last_layer, head_passes *passes,
                   const sal_progress *progress, sal_error *err) SAL_MUST_CHECK;
+/** Tokens of the chat prompt (text-first) and the summary behind it.
+ *  out    passes->chat, chat_origin; queries: tokens of the instruction, and of the summary
+ *  errs   SAL_EUNSUPPORTED (the template changes the text) */
+int head_chat_sequence(sal_model *model, const sal_document *document, const head_summary *summary,
+                       head_passes *passes, sal_span queries[2], sal_error *err) SAL_MUST_CHECK;
 /** The pass over the chat prompt and the summary. errs SAL_ELIMIT: too long */
 int head_pass_chat(sal_model *model, sal_tap *tap, const sal_document *document,
                    const head_summary *summary, int last_layer, head_passes *passes,
@@ -148,7 +153,14 @@ int head_pass_chat(sal_model *model, sal_tap *tap, const sal_document *document,
 head_evidence head_passes_evidence(const head_passes *passes, sal_evidence kind);
 void head_passes_free(head_passes *passes);
 
+/** SHA-256 of a model's file; of several parts: of their digests. As summarizers have it in their configuration. */
+int head_digest_model(sal_study *study, const char *path, char digest[65],
+                      sal_error *err) SAL_MUST_CHECK;
+
 /* ---- table.c ------------------------------------------------------------------------------------------------ */
+
+/** Whether a document belongs to the half that chooses heads; the other half reports. Its hash decides. */
+bool head_is_selecting(const sal_document *document);
 
 /** The table of an analysis over documents [count] of one corpus, from what is stored, put into the study. */
 int head_table_make(sal_study *study, const sal_heads_options *options, int64_t analysis,

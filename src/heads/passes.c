@@ -113,9 +113,8 @@ static int join(const sal_prompt *prompt, const sal_tokens *summary, sal_tokens 
     return SAL_OK;
 }
 
-static int make_sequence(sal_model *model, const sal_document *document,
-                         const head_summary *summary, head_passes *passes, sal_span queries[2],
-                         sal_error *err) {
+int head_chat_sequence(sal_model *model, const sal_document *document, const head_summary *summary,
+                       head_passes *passes, sal_span queries[2], sal_error *err) {
     sal_template *prompt_template = NULL;
     sal_buffer system = {0};
     sal_buffer user = {0};
@@ -151,7 +150,7 @@ int head_pass_chat(sal_model *model, sal_tap *tap, const sal_document *document,
                    const head_summary *summary, int last_layer, head_passes *passes,
                    const sal_progress *progress, sal_error *err) {
     sal_span queries[2];
-    int status = make_sequence(model, document, summary, passes, queries, err);
+    int status = head_chat_sequence(model, document, summary, passes, queries, err);
     if (status != SAL_OK)
         return status;
     const sal_tap_request request = {

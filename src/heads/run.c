@@ -50,23 +50,6 @@ static void name_model(heads_stage *stage) {
                    (int)(length < 250 ? length : 250), name);
 }
 
-/* One digest over the digests of all parts of the model, as summarizers have it in their configuration. */
-static int digest_model(heads_stage *stage, sal_error *err) {
-    char **files = NULL;
-    size_t count = 0;
-    sal_sha256 all;
-    int status = sal_model_files(stage->options->model, &files, &count, err);
-    sal_sha256_start(&all);
-    for (size_t i = 0; status == SAL_OK && i < count; i++) {
-        status = sal_study_file_digest(stage->study, files[i], stage->model_digest, err);
-        sal_sha256_add(&all, stage->model_digest, 64);
-    }
-    if (status == SAL_OK && count != 1)
-        sal_sha256_finish(&all, stage->model_digest);
-    sal_strings_free(files, count);
-    return status;
-}
-
 static int describe_system(heads_stage *stage, sal_error *err) {
     sal_buffer system = {0};
     int status = sal_model_system(&system, err);
@@ -539,7 +522,7 @@ int sal_heads_run(sal_study *study, const sal_heads_options *options, const sal_
     if (status == SAL_OK)
         status = look_at_model(&stage, err);
     if (status == SAL_OK)
-        status = digest_model(&stage, err);
+        status = head_digest_model(study, options->model, stage.model_digest, err);
     if (status == SAL_OK)
         status = describe_system(&stage, err);
     if (status == SAL_OK)

@@ -64,7 +64,7 @@ static int table_open(word_table *table, sal_head_words set, size_t R, size_t he
 /* ---- documents ---------------------------------------------------------------------------------------------- */
 
 /* The document's hash decides, so that neither order nor limit moves it to the other half. */
-static bool is_selecting(const sal_document *document) {
+bool head_is_selecting(const sal_document *document) {
     const char last = document->hash[strlen(document->hash) - 1];
     const int digit = last <= '9' ? last - '0' : last - 'a' + 10;
     return digit % 2 == 0;
@@ -187,7 +187,7 @@ static int add_unit(word_table tables[SAL_HEAD_WORDS], const sal_head_unit *unit
     for (int set = 0; set < SAL_HEAD_WORDS && status == SAL_OK; set++) {
         if (unit->sets[set].scores == NULL)
             continue;
-        add_values(&tables[set], unit, is_selecting(document));
+        add_values(&tables[set], unit, head_is_selecting(document));
         if (tables[set].primary != NULL)
             status = add_draws(&tables[set], unit, drop_zero, threads, err);
     }

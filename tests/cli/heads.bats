@@ -147,3 +147,31 @@ END
     salient export study --table summaries --per-document
     usage_error ' export: --per-document goes with --table heads' 'add --table heads'
 }
+
+@test "ablate takes the chosen heads out on documents that did not choose them" {
+    model
+    three_documents
+    # More documents, so that both halves have some.
+    python3 -c '
+import json
+for i in range(6):
+    print(json.dumps({"id": f"d{i}", "text": f"The {i} ships left the harbour at {i} in the morning. The harbour was closed later, and ship number {i} sank. Nobody saw ship {i + 1} again."}))' >more.jsonl
+    salient import study more.jsonl --corpus en && expect 0
+    salient summarize study --with lead --lengths 5:25:5 && expect 0
+    salient importance study && expect 0
+    salient ablate study --model "$MODEL" --corpus en
+    expect 1
+    grep -qF 'salient heads study --model' err
+    heads --corpus en --evidence received && expect 0
+    salient ablate study --model "$MODEL" --corpus en --top 3 --draws 2 --limit 2 --json && expect 0
+    python3 -c '
+import json
+r = json.load(open("out"))
+assert len(r["heads"].split()) == 3 and 1 <= r["documents"] <= 2 and r["log_likelihood"] < 0, r
+for edit in ("zero", "mean"):
+    assert abs(r[edit + "_top"] - r[edit + "_random"] - r[edit + "_difference"]) < 1e-9 and r[edit + "_top"] != 0, r
+    assert r[edit + "_top_low"] is None  # n too small'
+    salient ablate study --model "$MODEL" --corpus en --top 60 --draws 1 --limit 1
+    expect 2
+    grep -qF 'too few other heads to draw from: lower --top' err
+}

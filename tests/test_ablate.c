@@ -1,0 +1,145 @@
+/* Scoring a continuation while heads are taken out, on models the test writes itself. The stage over a study: tests/cli/heads.bats. */
+#include "salient/ablate.h"
+
+#include "testing.h"
+#include "tiny_gguf.h"
+
+enum { T = 40, FROM = 25 };
+
+typedef struct fixture {
+    char folder[64];
+    sal_model *models[2]; /* llama, qwen2 */
+    int32_t tokens[T];
+} fixture;
+
+static int set_up(void **state) {
+    static const char *const architectures[2] = {"llama", "qwen2"};
+    fixture *f = calloc(1, sizeof *f);
+    make_scratch_folder(f->folder);
+    for (int i = 0; i < 2; i++) {
+        sal_error err = {0};
+        char path[100];
+        const sal_model_options options = {.threads = 2};
+        const tiny_gguf tiny = tiny_gguf_default(architectures[i]);
+        snprintf(path, sizeof path, "%s/%s.gguf", f->folder, architectures[i]);
+        tiny_gguf_write(&tiny, path);
+        assert_ok(sal_model_open(path, &options, &f->models[i], &err));
+    }
+    for (int i = 0; i < T; i++)
+        f->tokens[i] = (i * 37 + 11) % 200;
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    fixture *f = *state;
+    for (int i = 0; i < 2; i++)
+        sal_model_close(f->models[i]);
+    remove_scratch_folder(f->folder);
+    free(f);
+    return 0;
+}
+
+static sal_scorer *open_scorer(sal_model *model) {
+    sal_error err = {0};
+    sal_scorer *scorer = NULL;
+    assert_ok(sal_scorer_open(model, &scorer, &err));
+    return scorer;
+}
+
+static double score(sal_scorer *scorer, const int32_t *tokens, size_t count, size_t from,
+                    const sal_head_place *heads, size_t head_count, sal_head_edit how) {
+    sal_error err = {0};
+    double log_likelihood = NAN;
+    assert_ok(sal_scorer_run(scorer, tokens, count, from, heads, head_count, how, &log_likelihood,
+                             NULL, &err));
+    assert_true(log_likelihood <= 0);
+    return log_likelihood;
+}
+
+static void likelihoods_add_up_along_the_text(void **state) {
+    const fixture *f = *state;
+    for (int m = 0; m < 2; m++) {
+        sal_scorer *scorer = open_scorer(f->models[m]);
+        double whole = score(scorer, f->tokens, T, FROM, NULL, 0, SAL_EDIT_ZERO);
+        double first = score(scorer, f->tokens, 32, FROM, NULL, 0, SAL_EDIT_ZERO);
+        double rest = score(scorer, f->tokens, T, 32, NULL, 0, SAL_EDIT_ZERO);
+        assert_close(first + rest, whole, 1e-3, 0); /* keys are halves */
+        assert_close(score(scorer, f->tokens, T, FROM, NULL, 0, SAL_EDIT_MEAN), whole, 0, 0);
+        sal_scorer_close(scorer);
+    }
+}
+
+/* The chances of all next tokens sum to 1. */
+static void the_next_token_is_one_of_the_vocabulary(void **state) {
+    const fixture *f = *state;
+    sal_scorer *scorer = open_scorer(f->models[0]);
+    int32_t tokens[5];
+    double sum = 0;
+    memcpy(tokens, f->tokens, sizeof tokens);
+    for (int v = 0; v < sal_model_describe(f->models[0])->vocabulary; v++) {
+        tokens[4] = v;
+        sum += exp(score(scorer, tokens, 5, 4, NULL, 0, SAL_EDIT_ZERO));
+    }
+    assert_close(sum, 1, 1e-5, 0);
+    sal_scorer_close(scorer);
+}
+
+static void a_head_taken_out_changes_what_the_model_thinks(void **state) {
+    const fixture *f = *state;
+    const sal_head_place one[] = {{1, 2}}, twice[] = {{1, 2}, {1, 2}}, other[] = {{0, 3}};
+    for (int m = 0; m < 2; m++) {
+        sal_scorer *scorer = open_scorer(f->models[m]);
+        double whole = score(scorer, f->tokens, T, FROM, NULL, 0, SAL_EDIT_ZERO);
+        double zero = score(scorer, f->tokens, T, FROM, one, 1, SAL_EDIT_ZERO);
+        double mean = score(scorer, f->tokens, T, FROM, one, 1, SAL_EDIT_MEAN);
+        double elsewhere = score(scorer, f->tokens, T, FROM, other, 1, SAL_EDIT_ZERO);
+        assert_true(fabs(zero - whole) > 1e-6 && fabs(mean - whole) > 1e-6);
+        assert_true(fabs(zero - mean) > 1e-6 && fabs(zero - elsewhere) > 1e-6);
+        assert_close(score(scorer, f->tokens, T, FROM, twice, 2, SAL_EDIT_ZERO), zero, 1e-12, 0);
+        assert_close(score(scorer, f->tokens, T, FROM, NULL, 0, SAL_EDIT_ZERO), whole, 1e-12, 0);
+        sal_scorer_close(scorer);
+    }
+}
+
+static void what_is_wrong_is_told(void **state) {
+    const fixture *f = *state;
+    const sal_head_place beyond[] = {{2, 0}}, negative[] = {{0, -1}};
+    sal_scorer *scorer = open_scorer(f->models[0]);
+    int32_t unknown[2] = {0, 1 << 20};
+    int32_t *long_text = calloc(2000, sizeof *long_text);
+    double value = 0;
+    sal_error err = {0};
+    assert_int_equal(
+        sal_scorer_run(scorer, f->tokens, T, FROM, beyond, 1, SAL_EDIT_ZERO, &value, NULL, &err),
+        SAL_EINVAL);
+    assert_non_null(strstr(err.text, "head 0 of layer 2; the model has 2 layers of 4 heads"));
+    assert_int_equal(
+        sal_scorer_run(scorer, f->tokens, T, FROM, negative, 1, SAL_EDIT_ZERO, &value, NULL, &err),
+        SAL_EINVAL);
+    assert_int_equal(
+        sal_scorer_run(scorer, f->tokens, T, T, NULL, 0, SAL_EDIT_ZERO, &value, NULL, &err),
+        SAL_EINVAL);
+    assert_int_equal(
+        sal_scorer_run(scorer, f->tokens, T, 0, NULL, 0, SAL_EDIT_ZERO, &value, NULL, &err),
+        SAL_EINVAL);
+    assert_int_equal(
+        sal_scorer_run(scorer, unknown, 2, 1, NULL, 0, SAL_EDIT_ZERO, &value, NULL, &err),
+        SAL_EINVAL);
+    assert_int_equal(
+        sal_scorer_run(scorer, long_text, 2000, 1, NULL, 0, SAL_EDIT_ZERO, &value, NULL, &err),
+        SAL_ELIMIT);
+    free(long_text);
+    sal_scorer_close(scorer);
+    sal_scorer_close(NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(likelihoods_add_up_along_the_text),
+        cmocka_unit_test(the_next_token_is_one_of_the_vocabulary),
+        cmocka_unit_test(a_head_taken_out_changes_what_the_model_thinks),
+        cmocka_unit_test(what_is_wrong_is_told),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
