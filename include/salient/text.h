@@ -85,6 +85,16 @@ int sal_text_clean(const sal_text *text, const char *bytes, size_t length, sal_s
 int sal_text_sentences(const char *bytes, size_t length, const char *language, sal_span **spans,
                        size_t *count, sal_error *err) SAL_MUST_CHECK;
 
+/** The same for many texts of one language: ICU's rules are made once, which takes longer than cutting a text. Not to be used by two
+ *  threads at once. */
+typedef struct sal_sentence_cutter sal_sentence_cutter;
+int sal_sentence_cutter_open(const char *language, sal_sentence_cutter **out,
+                             sal_error *err) SAL_MUST_CHECK;
+void sal_sentence_cutter_close(sal_sentence_cutter *cutter);
+/** out    *spans [*count], freed by the caller with sal_free */
+int sal_sentence_cutter_cut(sal_sentence_cutter *cutter, const char *bytes, size_t length,
+                            sal_span **spans, size_t *count, sal_error *err) SAL_MUST_CHECK;
+
 /** Stop words of one language, from the pinned lists built into the library. */
 typedef struct sal_stopwords sal_stopwords;
 /** in     language: primary subtag counts ("en" of "en-GB")

@@ -15,6 +15,8 @@ typedef struct extractive {
     void (*close)(void *context);
     void *context;
     char *config;
+    char *language; /* of the cutter */
+    sal_sentence_cutter *cutter;
 } extractive;
 
 /* Take sentences in rank order until n words are reached; the one that passes n is cut there.
@@ -90,6 +92,28 @@ static int make_draft(extractive *self, const sal_document *document, const sal_
     return SAL_OK;
 }
 
+/* Sentences of a document; documents of one language mostly follow each other. */
+static int cut(extractive *self, const sal_document *document, sal_span **sentences, size_t *count,
+               sal_error *err) {
+    int status = SAL_OK;
+    if (self->language == NULL || strcmp(self->language, document->language) != 0) {
+        sal_sentence_cutter_close(self->cutter);
+        sal_free(self->language);
+        self->cutter = NULL;
+        self->language = sal_copy_string(document->language);
+        if (self->language == NULL)
+            return sal_fail_memory(err, "a language");
+        status = sal_sentence_cutter_open(document->language, &self->cutter, err);
+    }
+    if (status != SAL_OK) {
+        sal_free(self->language);
+        self->language = NULL;
+        return status;
+    }
+    return sal_sentence_cutter_cut(self->cutter, document->text, document->text_length, sentences,
+                                   count, err);
+}
+
 static int summarize(sal_summarizer *base, const sal_document *document,
                      const sal_summary_job *jobs, size_t count, sal_summary_draft *drafts,
                      sal_timing *timing, const sal_progress *progress, sal_error *err) {
@@ -99,8 +123,7 @@ static int summarize(sal_summarizer *base, const sal_document *document,
     sal_span *sentences = NULL;
     size_t sentence_count = 0;
     size_t *order = NULL;
-    int status = sal_text_sentences(document->text, document->text_length, document->language,
-                                    &sentences, &sentence_count, err);
+    int status = cut(self, document, &sentences, &sentence_count, err);
     if (status != SAL_OK)
         goto done;
     order = sal_calloc(sentence_count, sizeof *order);
@@ -125,6 +148,8 @@ static void close_extractive(sal_summarizer *base) {
     extractive *self = (extractive *)base;
     if (self->close != NULL)
         self->close(self->context);
+    sal_sentence_cutter_close(self->cutter);
+    sal_free(self->language);
     free(self->config); /* jansson's */
     sal_free(self);
 }

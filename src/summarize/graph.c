@@ -1,7 +1,7 @@
 /* PageRank over the sentences of a document (Brin & Page 1998), for TextRank and LexRank.
  *
  * r = (1-d)/n + d P^T r with d = .85, P being the weights with rows normalised; a row of zeros counts as 1/n everywhere. Power
- * iteration from 1/n until no score moves by more than 1e-15: the error shrinks by .85 a step, some 200 steps. Weights come row by
+ * iteration from 1/n until no score moves by more than 1e-13: the error shrinks by at least .85 a step, at most some 200 steps. Weights come row by
  * row from the kind and are kept for up to KEPT_SENTENCES; a longer document has them computed again in each step, so that memory
  * stays linear in its words. */
 #include "summarize/graph.h"
@@ -12,7 +12,7 @@
 
 enum { KEPT_SENTENCES = 1024, STEPS_AT_MOST = 1000 };
 static const double damping = 0.85;
-static const double precision = 1e-15;
+static const double precision = 1e-13;
 
 /* ---- words by sentence, sentences by word ------------------------------------------------------------------ */
 

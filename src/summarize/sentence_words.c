@@ -4,10 +4,17 @@
 #include "summarize/sentences.h"
 #include "text/stem.h"
 
+enum { REMEMBERED_WORDS = 100000 }; /* of a language; then all are forgotten */
+
 typedef struct language {
     char *name;
     sal_stopwords *stopwords; /* NULL: no list */
     sal_stemmer *stemmer;     /* NULL: no algorithm */
+    /* What was looked up before: words come again in every document. */
+    sal_word_index known;
+    size_t *stem_of; /* [known.count] number in stems; SAL_NO_WORD for a stop word */
+    size_t stem_capacity;
+    sal_word_index stems;
 } language;
 
 struct sal_sentence_reader {
@@ -41,6 +48,9 @@ static void close_language(language *one) {
     sal_free(one->name);
     sal_stopwords_close(one->stopwords);
     sal_stemmer_close(one->stemmer);
+    sal_word_index_free(&one->known);
+    sal_word_index_free(&one->stems);
+    sal_free(one->stem_of);
 }
 
 void sal_sentence_reader_close(sal_sentence_reader *reader) {
@@ -68,7 +78,7 @@ static int open_language(const sal_sentence_reader *reader, const char *name, la
     return status;
 }
 
-static int find_language(sal_sentence_reader *reader, const char *name, const language **out,
+static int find_language(sal_sentence_reader *reader, const char *name, language **out,
                          sal_error *err) {
     for (size_t i = 0; i < reader->language_count; i++)
         if (strcmp(reader->languages[i].name, name) == 0) {
@@ -84,19 +94,57 @@ static int find_language(sal_sentence_reader *reader, const char *name, const la
     return status;
 }
 
+/* Look a word up that was not met before. */
+static int learn(language *one, const sal_word *word, size_t *stem, sal_error *err) {
+    const char *bytes = NULL;
+    size_t length = 0;
+    *stem = SAL_NO_WORD;
+    if (one->stopwords != NULL && sal_stopwords_has(one->stopwords, word->bytes, word->length))
+        return SAL_OK;
+    int status = sal_stemmer_stem(one->stemmer, word->bytes, word->length, &bytes, &length, err);
+    return status == SAL_OK ? sal_word_index_add(&one->stems, bytes, length, stem, err) : status;
+}
+
+/* Number of a word's stem among one->stems; SAL_NO_WORD for a stop word. */
+static int stem_of(language *one, const sal_word *word, size_t *stem, sal_error *err) {
+    size_t number = sal_word_index_find(&one->known, word->bytes, word->length);
+    if (number != SAL_NO_WORD) {
+        *stem = one->stem_of[number];
+        return SAL_OK;
+    }
+    if (one->known.count == REMEMBERED_WORDS) {
+        sal_word_index_free(&one->known);
+        sal_word_index_free(&one->stems);
+    }
+    int status = learn(one, word, stem, err);
+    if (status == SAL_OK)
+        status = sal_grow((void **)&one->stem_of, &one->stem_capacity, one->known.count,
+                          sizeof *one->stem_of, err);
+    if (status == SAL_OK)
+        status = sal_word_index_add(&one->known, word->bytes, word->length, &number, err);
+    if (status == SAL_OK)
+        one->stem_of[number] = *stem;
+    return status;
+}
+
 /* Add the words of reader->list to the sentence that is being filled. */
-static int add_words(sal_sentence_reader *reader, const language *one, sal_sentence_words *words,
+static int add_words(sal_sentence_reader *reader, language *one, sal_sentence_words *words,
                      size_t *used, size_t *capacity, sal_error *err) {
     for (size_t i = 0; i < reader->list.count; i++) {
         const sal_word *word = &reader->list.words[i];
         const char *bytes = word->bytes;
         size_t length = word->length;
-        if (one->stopwords != NULL && sal_stopwords_has(one->stopwords, bytes, length))
-            continue;
-        int status =
-            sal_stemmer_stem(one->stemmer, word->bytes, word->length, &bytes, &length, err);
-        if (status == SAL_OK)
-            status = sal_grow((void **)&words->types, capacity, *used, sizeof *words->types, err);
+        if (reader->choice != SAL_WORDS_ALL) {
+            size_t stem = SAL_NO_WORD;
+            int status = stem_of(one, word, &stem, err);
+            if (status != SAL_OK)
+                return status;
+            if (stem == SAL_NO_WORD)
+                continue;
+            bytes = sal_word_index_bytes(&one->stems, stem);
+            length = one->stems.words[stem].length;
+        }
+        int status = sal_grow((void **)&words->types, capacity, *used, sizeof *words->types, err);
         if (status == SAL_OK)
             status = sal_word_index_add(&words->index, bytes, length, &words->types[*used], err);
         if (status != SAL_OK)
@@ -109,7 +157,7 @@ static int add_words(sal_sentence_reader *reader, const language *one, sal_sente
 int sal_sentence_reader_read(sal_sentence_reader *reader, const sal_document *document,
                              const sal_span *sentences, size_t count, sal_sentence_words *words,
                              sal_error *err) {
-    const language *one = NULL;
+    language *one = NULL;
     size_t used = 0;
     size_t capacity = 0;
     sal_sentence_words_free(words);

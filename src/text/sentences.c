@@ -59,13 +59,36 @@ static void locale_of(const char *language, char locale[64]) {
              language == NULL ? "" : language);
 }
 
-int sal_text_sentences(const char *bytes, size_t length, const char *language, sal_span **spans,
-                       size_t *count, sal_error *err) {
+struct sal_sentence_cutter {
+    UBreakIterator *iterator;
+};
+
+int sal_sentence_cutter_open(const char *language, sal_sentence_cutter **out, sal_error *err) {
     UErrorCode code = U_ZERO_ERROR;
-    UText *text = NULL;
-    UBreakIterator *iterator = NULL;
-    span_list list = {0};
     char locale[64];
+    sal_sentence_cutter *cutter = sal_calloc(1, sizeof *cutter);
+    if (cutter == NULL)
+        return sal_fail_memory(err, "the sentences of a text");
+    locale_of(language, locale);
+    cutter->iterator = ubrk_open(UBRK_SENTENCE, locale, NULL, 0, &code);
+    if (U_FAILURE(code)) {
+        sal_sentence_cutter_close(cutter);
+        return fail_icu(err, code);
+    }
+    *out = cutter;
+    return SAL_OK;
+}
+
+void sal_sentence_cutter_close(sal_sentence_cutter *cutter) {
+    if (cutter != NULL && cutter->iterator != NULL)
+        ubrk_close(cutter->iterator);
+    sal_free(cutter);
+}
+
+int sal_sentence_cutter_cut(sal_sentence_cutter *cutter, const char *bytes, size_t length,
+                            sal_span **spans, size_t *count, sal_error *err) {
+    UErrorCode code = U_ZERO_ERROR;
+    span_list list = {0};
     if (length > INT32_MAX)
         return sal_fail(err, SAL_ELIMIT,
                         "a text of %zu bytes is too long to be cut into sentences (at most %d); "
@@ -74,13 +97,9 @@ int sal_text_sentences(const char *bytes, size_t length, const char *language, s
     int status = sal_utf8_check(bytes, length, err);
     if (status != SAL_OK)
         return status;
-    locale_of(language, locale);
-    text = utext_openUTF8(NULL, length == 0 ? "" : bytes, (int64_t)length, &code);
-    iterator = ubrk_open(UBRK_SENTENCE, locale, NULL, 0, &code);
-    ubrk_setUText(iterator, text, &code);
-    status = U_FAILURE(code) ? fail_icu(err, code) : collect(iterator, bytes, &list, err);
-    if (iterator != NULL)
-        ubrk_close(iterator);
+    UText *text = utext_openUTF8(NULL, length == 0 ? "" : bytes, (int64_t)length, &code);
+    ubrk_setUText(cutter->iterator, text, &code);
+    status = U_FAILURE(code) ? fail_icu(err, code) : collect(cutter->iterator, bytes, &list, err);
     if (text != NULL)
         utext_close(text);
     if (status != SAL_OK) {
@@ -90,4 +109,14 @@ int sal_text_sentences(const char *bytes, size_t length, const char *language, s
     *spans = list.spans;
     *count = list.count;
     return SAL_OK;
+}
+
+int sal_text_sentences(const char *bytes, size_t length, const char *language, sal_span **spans,
+                       size_t *count, sal_error *err) {
+    sal_sentence_cutter *cutter = NULL;
+    int status = sal_sentence_cutter_open(language, &cutter, err);
+    if (status == SAL_OK)
+        status = sal_sentence_cutter_cut(cutter, bytes, length, spans, count, err);
+    sal_sentence_cutter_close(cutter);
+    return status;
 }
