@@ -65,6 +65,14 @@ static const char *const content_checks[] = {
              " WHERE u.protocol NOT IN ('strict', 'paper')",
     "SELECT 'scores of corpus ' || corpus || ': no document belongs to it' FROM scores"
     " WHERE corpus NOT IN (SELECT corpus FROM documents) GROUP BY corpus",
+    "SELECT " DOCUMENT_OF("u") " || ', heads of ' || coalesce((SELECT name FROM head_models m JOIN "
+                               "head_analyses a USING (model) WHERE a.analysis = u.analysis), '?')"
+                               " || ': arrays do not have the size that words, rows and metrics "
+                               "say' FROM head_units u JOIN head_analyses a USING (analysis)"
+                               " WHERE length(u.facts) <> 4 * 8 * u.words OR length(u.vectors) <>"
+                               " 4 * u.words * json_array_length(a.rows) OR EXISTS (SELECT 1 FROM"
+                               " head_scores s WHERE s.unit = u.unit AND length(s.scores) <>"
+                               " 8 * json_array_length(a.rows) * json_array_length(a.metrics))",
 };
 
 /* No damage, but good to know. */

@@ -61,7 +61,14 @@ empty = [r['value'] for r in rows if r['null'] == 'empty' and r['evidence'] == '
 assert empty and set(empty) == {None}  # constant there
 tested = [r for r in rows if r['metric'] == 'fisher_z' and r['null'] is None and r['evidence'] == 'received']
 assert all(0 < r['p_family'] <= 1 and r['q'] >= r['p'] for r in tested if r['documents'] > 1), tested[0]
+import sqlite3
+study = sqlite3.connect('study/study.db')
+study.execute('UPDATE head_units SET words = words + 1 WHERE unit = (SELECT min(unit) FROM head_units)')
+study.commit()
 END
+    salient verify study
+    expect 1
+    grep -qF 'heads of SmolLM2-135M-Instruct.Q4_1: arrays do not have the size' out err
 }
 
 @test "the table says in words what survives; --json holds all of it" {
