@@ -2,6 +2,8 @@
 
 #include "testing.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "salient/file.h"
@@ -162,6 +164,44 @@ static void files_appear_whole_or_not_at_all(void **state) {
     remove_scratch_folder(folder);
 }
 
+/* A file renamed over a pipe or a device (/dev/null, for root) would take its name. */
+static void pipes_are_written_in_place_and_links_followed(void **state) {
+    (void)state;
+    char folder[64], pipe[96], file[96], link[96], got[16] = "";
+    sal_error err = {0};
+    struct stat info;
+    sal_buffer content = {0};
+    make_scratch_folder(folder);
+    snprintf(pipe, sizeof pipe, "%s/pipe", folder);
+    snprintf(file, sizeof file, "%s/file", folder);
+    snprintf(link, sizeof link, "%s/link", folder);
+
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    int reader = open(pipe, O_RDWR | O_NONBLOCK);
+    assert_ok(write_file(pipe, "through", &err));
+    assert_int_equal(read(reader, got, sizeof got - 1), 7);
+    assert_string_equal(got, "through");
+    assert_int_equal(stat(pipe, &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+    close(reader);
+
+    assert_ok(write_file(file, "old", &err));
+    assert_int_equal(chmod(file, 0600), 0);
+    assert_int_equal(symlink("file", link), 0);
+    assert_ok(write_file(link, "new", &err));
+    assert_int_equal(lstat(link, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_int_equal(stat(file, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+    assert_ok(sal_file_read_all(file, 100, &content, &err));
+    assert_string_equal(content.bytes, "new");
+
+    assert_int_equal(write_file(folder, "x", &err), SAL_EIO);
+    assert_non_null(strstr(err.text, "is a folder"));
+    sal_buffer_free(&content);
+    remove_scratch_folder(folder);
+}
+
 static void reads_name_the_file_and_respect_the_limit(void **state) {
     (void)state;
     char folder[64];
@@ -195,6 +235,7 @@ int main(void) {
         cmocka_unit_test(draws_are_equal_on_every_machine),
         cmocka_unit_test(seeds_of_items_depend_on_the_item_alone),
         cmocka_unit_test(files_appear_whole_or_not_at_all),
+        cmocka_unit_test(pipes_are_written_in_place_and_links_followed),
         cmocka_unit_test(reads_name_the_file_and_respect_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,14 @@
+/* realpath is an X/Open addition to POSIX */
+#define _XOPEN_SOURCE 700
+
 #include "salient/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,8 +23,8 @@ struct sal_file {
 struct sal_output {
     int descriptor;
     char *path;
-    char *partial;
-    char *block; /* writes are gathered: callers write a field at a time */
+    char *partial; /* NULL: written in place */
+    char *block;   /* writes are gathered: callers write a field at a time */
     size_t used;
 };
 
@@ -108,7 +113,8 @@ void sal_output_discard(sal_output *output) {
         return;
     if (output->descriptor >= 0) {
         (void)sal_system_close(output->descriptor);
-        (void)sal_system_unlink(output->partial);
+        if (output->partial != NULL)
+            (void)sal_system_unlink(output->partial);
     }
     sal_free(output->path);
     sal_free(output->partial);
@@ -116,26 +122,54 @@ void sal_output_discard(sal_output *output) {
     sal_free(output);
 }
 
-int sal_output_open(const char *path, sal_output **out, sal_error *err) {
-    int status = SAL_OK;
+/* Devices and pipes are written in place: a file renamed over /dev/null would take its name. So are the
+ * names of open descriptors, whatever stands behind them. */
+static bool is_in_place(const char *path, const struct stat *info) {
+    return (!S_ISREG(info->st_mode) && !S_ISDIR(info->st_mode)) ||
+           strcmp(path, "/dev/stdout") == 0 || strcmp(path, "/dev/stderr") == 0 ||
+           strncmp(path, "/dev/fd/", 8) == 0;
+}
+
+/* Where the bytes go. A link keeps pointing where it did: what it names is replaced.
+ * out    output->path, and ->partial unless it is written in place; *mode rights of what stands there */
+static int choose_place(const char *path, sal_output *output, int *mode, sal_error *err) {
+    struct stat info;
+    char behind[PATH_MAX];
+    const bool there = stat(path, &info) == 0;
+    if (there && S_ISDIR(info.st_mode))
+        return sal_fail(err, SAL_EIO, "%s: is a folder, not a file", path);
+    const bool in_place = there && is_in_place(path, &info);
+    const bool linked = there && !in_place && realpath(path, behind) != NULL;
+    *mode = there ? (int)(info.st_mode & 0777U) : 0666;
+    output->path = sal_copy_string(linked ? behind : path);
+    if (output->path == NULL)
+        return sal_fail_memory(err, path);
+    if (in_place)
+        return SAL_OK;
     sal_buffer partial = {0};
+    int status =
+        sal_buffer_add_format(&partial, err, "%s.partial-%ld", output->path, (long)getpid());
+    output->partial = partial.bytes;
+    return status;
+}
+
+int sal_output_open(const char *path, sal_output **out, sal_error *err) {
+    int mode = 0;
     sal_output *output = sal_calloc(1, sizeof *output);
     if (output == NULL)
         return sal_fail_memory(err, path);
     output->descriptor = -1;
-    status = sal_buffer_add_format(&partial, err, "%s.partial-%ld", path, (long)getpid());
+    int status = choose_place(path, output, &mode, err);
     if (status != SAL_OK)
         goto done;
-    output->partial = partial.bytes;
-    partial = (sal_buffer){0};
-    output->path = sal_copy_string(path);
     output->block = sal_calloc(OUTPUT_BLOCK, 1);
-    if (output->path == NULL || output->block == NULL) {
+    if (output->block == NULL) {
         status = sal_fail_memory(err, path);
         goto done;
     }
-    output->descriptor =
-        sal_system_open(output->partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const int made = output->partial != NULL ? O_CREAT | O_TRUNC : 0;
+    output->descriptor = sal_system_open(output->partial != NULL ? output->partial : output->path,
+                                         O_WRONLY | O_CLOEXEC | made, mode);
     if (output->descriptor < 0) {
         status = fail_errno(err, path, "cannot be written");
         goto done;
@@ -143,7 +177,6 @@ int sal_output_open(const char *path, sal_output **out, sal_error *err) {
     *out = output;
     output = NULL;
 done:
-    sal_buffer_free(&partial);
     sal_output_discard(output);
     return status;
 }
@@ -187,17 +220,17 @@ sal_sink sal_output_sink(sal_output *output) {
 
 int sal_output_commit(sal_output *output, sal_error *err) {
     int status = flush(output, err);
-    if (status == SAL_OK && sal_system_sync(output->descriptor) != 0 && errno != EINVAL &&
-        errno != ENOTSUP)
+    if (status == SAL_OK && output->partial != NULL && sal_system_sync(output->descriptor) != 0 &&
+        errno != EINVAL && errno != ENOTSUP)
         status = fail_errno(err, output->path, "cannot be written to disk");
     if (status == SAL_OK) {
         int closed = sal_system_close(output->descriptor);
         output->descriptor = -1;
         if (closed != 0)
             status = fail_errno(err, output->path, "cannot be written to disk");
-        else if (sal_system_rename(output->partial, output->path) != 0)
+        else if (output->partial != NULL && sal_system_rename(output->partial, output->path) != 0)
             status = fail_errno(err, output->path, "cannot be put in place");
-        if (status != SAL_OK)
+        if (status != SAL_OK && output->partial != NULL)
             (void)sal_system_unlink(output->partial);
     }
     sal_output_discard(output);
