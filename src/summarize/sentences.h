@@ -41,7 +41,7 @@ int sal_sentence_reader_read(sal_sentence_reader *reader, const sal_document *do
  *  math   w_ij = |distinct common words| / (ln|s_i| + ln|s_j|), lengths with repeats, 0 where the divisor is 0 or i = j; then PageRank
  *  out    scores [S], sum 1
  *  errs   SAL_ENOMEM
- *  cost   O(S²) for each of some 200 iterations */
+ *  cost   O(S³) up to 256 sentences, beyond that O(S²) for each of at most some 200 iterations */
 int sal_score_textrank(const sal_sentence_words *words, double *scores,
                        sal_error *err) SAL_MUST_CHECK;
 
