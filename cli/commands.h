@@ -8,6 +8,7 @@ extern const struct command command_import;
 extern const struct command command_summarize;
 extern const struct command command_importance;
 extern const struct command command_heads;
+extern const struct command command_states;
 extern const struct command command_ablate;
 extern const struct command command_compare;
 extern const struct command command_export;
