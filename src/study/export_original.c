@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "salient/file.h"
+#include "study/export_heads.h"
 #include "study/study_internal.h"
 
 /* The three files of one model and data set. */
@@ -178,6 +179,10 @@ static int export_part(walk *state, original_part *part, int64_t summarizer, sal
     }
     for (int i = 0; rc == SAL_OK && i < FILE_COUNT; i++) {
         rc = commit_file(&files[i], err);
+    }
+    if (rc == SAL_OK) {
+        rc = original_export_heads(state->study, summarizer, part->corpus, keys, count,
+                                   folder.bytes, err);
     }
     for (int i = 0; i < FILE_COUNT; i++) {
         sal_output_discard(files[i].output);

@@ -155,6 +155,34 @@ END
     usage_error ' export: --per-document goes with --table heads' 'add --table heads'
 }
 
+@test "the published layout has the heads as the paper's code writes them" {
+    model
+    three_documents
+    heads --layers representative --protocol paper --evidence received --corpus en && expect 0
+    salient export study data --layout original && expect 0
+    salient export study --table heads --per-document -o each.jsonl
+    [ ! -e data/data/lead/fr/metrics_scores.json ]
+    python3 - <<'END'
+import json
+r = json.load(open('data/data/lead/en/metrics_scores.json'))
+assert r['num_samples'] == 2 and r['layers'] == [0, 15, 29] and r['valid_sample_indices'] == [0, 1] and r['skipped_sample_indices'] == []
+each = {(d['document'], d['layer'], d['head'], d['metric']): d['value'] for d in map(json.loads, open('each.jsonl')) if d['words'] == 'all'}
+for i, document in enumerate(('ferry', 'bakery')):
+    for layer in (0, 15, 29):
+        for head in range(9):
+            value = lambda metric: each[document, layer, head, metric]
+            assert r['per_sample_kl_scores'][str(layer)][head][i] == value('kl')
+            assert r['per_sample_spearman_scores'][str(layer)][head][i] == value('spearman')
+            assert r['per_sample_renyi_scores']['2.0'][str(layer)][head][i] == value('renyi@2')
+            assert r['per_sample_ndcg_scores']['5'][str(layer)][head][i] == value('ndcg@5')
+    assert abs(sum(r['per_sample_reference_distributions'][i]) - 1) < 1e-12
+kl = r['per_sample_kl_scores']['15'][4]
+assert abs(r['kl_scores']['15']['mean'][4] - sum(kl) / 2) < 1e-12 and r['kl_scores']['15']['min'][4] == min(kl)
+assert abs(r['kl_scores']['15']['std'][4] - abs(kl[0] - kl[1]) / 2) < 1e-12
+assert len(r['precision_at_10']['0']['mean']) == len(r['recall_at_1']['29']['mean']) == 9
+END
+}
+
 @test "ablate takes the chosen heads out on documents that did not choose them" {
     model
     three_documents
