@@ -13,8 +13,6 @@ enum { SEEDS_AT_MOST = 100, TEMPLATE_MAXIMUM = 1 << 20 };
 static const char *const poolings[] = {"mean", "first", "last", "max",
                                        NULL}; /* in the order of sal_pooling */
 static const char *const dtypes[] = {"f16", "f32", NULL};
-static const char *const computes[] = {"auto", "bf16", "f32", "stock",
-                                       NULL}; /* in the order of sal_compute */
 
 struct states_options {
     struct common_options common;
@@ -26,7 +24,6 @@ struct states_options {
     bool keep_embeddings;
     const char *chat_template;
     int64_t limit;
-    int compute;
 };
 
 #define AT(field) offsetof(struct states_options, field)
@@ -52,8 +49,6 @@ static const struct option_row rows[] = {
      "plain text with {system} {user} {assistant} in place of the model's chat template"},
     {"limit", 0, OPTION_COUNT, AT(limit), NULL, 1, 1e15, "N", NULL, "What to work on",
      "documents of each corpus at most (default: all)"},
-    {"compute", 0, OPTION_CHOICE, AT(compute), "auto", 0, 0, "HOW", computes, "Machine",
-     "who multiplies matrices, and in which numbers: auto, bf16, f32 or stock (libllama)"},
     {0}};
 
 /* ---- options --------------------------------------------------------------------------------------------------------------- */
@@ -152,9 +147,7 @@ static int run(struct session *session, void *config) {
     request.dtype = options->dtype == 0 ? SAL_F16 : SAL_F32;
     request.keep_embeddings = options->keep_embeddings;
     request.random_seeds = seeds;
-    request.model_options.threads = (int)options->common.threads;
-    request.model_options.gpu_layers = (int)options->common.gpu_layers;
-    request.model_options.compute = (sal_compute)options->compute;
+    request.model_options = options_model(&options->common);
     if (options->random_weights != NULL) {
         const int wrong =
             parse_seeds(session, options->random_weights, seeds, &request.random_count);
