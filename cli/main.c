@@ -1,7 +1,9 @@
 /* salient: finds the command, runs it, and makes sure that what it wrote arrived. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "help.h"
@@ -107,7 +109,22 @@ static int dispatch(int argc, char **argv) {
     return complain("salient", &usage);
 }
 
+/* Started with a standard stream closed, the next file opened would get its number, and what is printed would land in that
+ * file. Such a number is taken here by a descriptor that refuses: reading for the outputs, writing for the input. */
+static bool hold_standard_streams(void) {
+    for (int number = STDIN_FILENO; number <= STDERR_FILENO; number++) {
+        if (fcntl(number, F_GETFD) == -1 &&
+            open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY) != number) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int main(int argc, char **argv) {
+    if (!hold_standard_streams()) {
+        return EXIT_FAILED;
+    }
     interrupts_install();
     int result = dispatch(argc, argv);
     /* A full disk shows when the last bytes are written. A closed standard output is none of our business if nothing went there. */

@@ -10,24 +10,39 @@
 #define BAR_SECONDS 0.1   /* between two pictures of the bar */
 #define LINE_SECONDS 10.0 /* between two lines without a terminal */
 #define BAR_COLUMNS 20
+#define SAME_WISH_MILLISECONDS 500
 
 /* A signal handler can reach nothing but an object of static storage. */
 static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted_at;
 
+/* The first signal asks for an end after the unit at hand; one more, half a second later or after, ends at once. Nearer than that
+ * it is the same wish: timeout(1) and batch systems signal a process and its group in one breath. */
 static void on_interrupt(int number) {
-    (void)number;
-    interrupted = 1;
+    struct timespec now = {0, 0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    const sig_atomic_t at =
+        (sig_atomic_t)(now.tv_sec % 1000000 * 1000 + now.tv_nsec / 1000000); /* milliseconds */
+    if (interrupted == 0) {
+        interrupted_at = at;
+        interrupted = 1;
+    } else if (at - interrupted_at >= SAME_WISH_MILLISECONDS || at < interrupted_at) {
+        (void)signal(number, SIG_DFL);
+        (void)raise(number); /* comes when this handler returns */
+    }
 }
 
 void interrupts_install(void) {
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = on_interrupt;
-    action.sa_flags =
-        SA_RESTART | (int)SA_RESETHAND; /* the second signal finds the default action */
+    action.sa_flags = SA_RESTART;
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    action.sa_flags = 0;
+    (void)sigaction(SIGXFSZ, &action, NULL);
 }
 
 bool interrupts_seen(void) {

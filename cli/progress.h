@@ -31,7 +31,8 @@ sal_progress display_hooks(struct display *display);
 /** Take the bar off the screen before other lines are printed. */
 void display_clear(struct display *display);
 
-/** First SIGINT or SIGTERM: remembered, the hooks' cancelled() says so. The second one ends the process. */
+/** First SIGINT or SIGTERM: remembered, the hooks' cancelled() says so. A second one, half a second later or after, ends the
+ *  process. A limit on file sizes (SIGXFSZ) becomes an error of the write. */
 void interrupts_install(void);
 bool interrupts_seen(void);
 

@@ -135,6 +135,45 @@ load common
     done
 }
 
+@test "a standard stream that is closed never lends its number to a file" {
+    small_study
+    "$SALIENT" export study --table documents -o whole
+    "$SALIENT" export study --table documents -o closed 0<&- 1>&- 2>&-
+    cmp whole closed
+    "$SALIENT" model info --help >&- 2>err && return 1
+    grep -q 'standard output' err
+    # Progress and notes go to standard error: without one they must not go into the study, either.
+    "$SALIENT" summarize study --with tail --lengths 2:8:2 2>&-
+    salient verify study && expect 0
+}
+
+@test "a limit on the size of files is an error with its text, and leaves nothing half-written" {
+    small_study
+    status=0
+    (ulimit -f 8; "$SALIENT" report study -o page.html >out 2>err) || status=$?
+    [ "$status" -eq 1 ]
+    grep -qF 'page.html: cannot be written: File too large' err
+    [ -z "$(ls page.html* 2>/dev/null)" ]
+}
+
+@test "signals in one breath ask for one end; a later one forces it" {
+    mkfifo records
+    "$SALIENT" import study - <records >out 2>err &
+    local pid=$!
+    exec 9>records # the program now waits for records
+    sleep 0.5
+    kill -INT "$pid"
+    sleep 0.05
+    kill -INT "$pid" # timeout(1) and batch systems signal the process and its group
+    sleep 0.7
+    kill -0 "$pid"
+    kill -INT "$pid"
+    status=0
+    wait "$pid" || status=$?
+    exec 9>&-
+    [ "$status" -eq 130 ]
+}
+
 @test "-q is silent, -v tells the options in force, both only on standard error" {
     small_study
     salient summarize study --with lead --lengths 2:8:2 -q
