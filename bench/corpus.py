@@ -33,6 +33,18 @@ def records(size, seed=1):
         yield {"id": f"news-{number:07}", "text": "\n\n".join(paragraphs), "reference": reference}
 
 
+def write_articles(path, count, words, seed=1):
+    """count documents of at least so many words each."""
+    pool, chance = sentences(), random.Random(seed)
+    with open(path, "w", encoding="utf-8", newline="\n") as out:
+        for number in range(count):
+            body, length = [], 0
+            while length < words:
+                body.append(chance.choice(pool))
+                length += len(body[-1].split())
+            out.write(json.dumps({"id": f"d{number}", "text": " ".join(body)}, ensure_ascii=False) + "\n")
+
+
 def write_jsonl(path, size):
     count = 0
     with open(path, "w", encoding="utf-8", newline="\n") as out:
