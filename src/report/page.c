@@ -13,6 +13,7 @@ extern const char sal_asset_report_js[], sal_asset_report_js_end[];
 extern const char sal_asset_report_browser_js[], sal_asset_report_browser_js_end[];
 extern const char sal_asset_report_charts_js[], sal_asset_report_charts_js_end[];
 extern const char sal_asset_report_compare_js[], sal_asset_report_compare_js_end[];
+extern const char sal_asset_report_heads_js[], sal_asset_report_heads_js_end[];
 extern const char sal_asset_plotly_min_js[], sal_asset_plotly_min_js_end[];
 
 typedef struct asset {
@@ -24,23 +25,26 @@ static int write_asset(const sal_sink *sink, const asset *file, sal_error *err) 
     return sal_sink_write(sink, file->start, (size_t)(file->end - file->start), err);
 }
 
-enum { SCRIPTS_WITHOUT_CHARTS = 2, SCRIPTS_WITHOUT_COMPARISON = 4, SCRIPTS = 5 };
+enum { SCRIPTS = 6 };
 
-/* In the order they run: plotly.js is long, so the page is drawn before it is read. */
-static void list_scripts(asset scripts[SCRIPTS]) {
-    scripts[0] = (asset){sal_asset_report_js, sal_asset_report_js_end};
-    scripts[1] = (asset){sal_asset_report_browser_js, sal_asset_report_browser_js_end};
-    scripts[2] = (asset){sal_asset_plotly_min_js, sal_asset_plotly_min_js_end};
-    scripts[3] = (asset){sal_asset_report_charts_js, sal_asset_report_charts_js_end};
-    scripts[4] = (asset){sal_asset_report_compare_js, sal_asset_report_compare_js_end};
-}
-
-/* Charts are of scores: without any, plotly.js stays out; so does the comparison until there is one. */
-static size_t script_count(const sal_report *report) {
+/* In the order they run: plotly.js is long, so the page is drawn before it is read. Charts are of scores: without any, plotly.js stays
+ * out; so do the comparison and the heads until there are some. return how many */
+static size_t list_scripts(const sal_report *report, asset scripts[SCRIPTS]) {
+    size_t count = 0;
+    scripts[count++] = (asset){sal_asset_report_js, sal_asset_report_js_end};
+    scripts[count++] = (asset){sal_asset_report_browser_js, sal_asset_report_browser_js_end};
     if (report->scores->count == 0) {
-        return SCRIPTS_WITHOUT_CHARTS;
+        return count;
     }
-    return report->agreement->count == 0 ? SCRIPTS_WITHOUT_COMPARISON : SCRIPTS;
+    scripts[count++] = (asset){sal_asset_plotly_min_js, sal_asset_plotly_min_js_end};
+    scripts[count++] = (asset){sal_asset_report_charts_js, sal_asset_report_charts_js_end};
+    if (report->agreement->count > 0) {
+        scripts[count++] = (asset){sal_asset_report_compare_js, sal_asset_report_compare_js_end};
+    }
+    if (sal_report_has_heads(report)) {
+        scripts[count++] = (asset){sal_asset_report_heads_js, sal_asset_report_heads_js_end};
+    }
+    return count;
 }
 
 int sal_html_text(const sal_sink *sink, const char *bytes, size_t length, sal_error *err) {
@@ -88,10 +92,10 @@ void sal_script_hash(const char *bytes, size_t length, char hash[45]) {
 
 static int put_policy(sal_report *report, const sal_sink *sink, sal_error *err) {
     asset scripts[SCRIPTS];
+    const size_t count = list_scripts(report, scripts);
     int code = sal_sink_string(sink, "default-src 'none'; script-src", err);
 
-    list_scripts(scripts);
-    for (size_t i = 0; i < script_count(report) && code == SAL_OK; i++) {
+    for (size_t i = 0; i < count && code == SAL_OK; i++) {
         char hash[45];
 
         sal_script_hash(scripts[i].start, (size_t)(scripts[i].end - scripts[i].start), hash);
@@ -107,10 +111,10 @@ static int put_policy(sal_report *report, const sal_sink *sink, sal_error *err) 
 
 static int put_scripts(sal_report *report, const sal_sink *sink, sal_error *err) {
     asset scripts[SCRIPTS];
+    const size_t count = list_scripts(report, scripts);
     int code = SAL_OK;
 
-    list_scripts(scripts);
-    for (size_t i = 0; i < script_count(report) && code == SAL_OK; i++) {
+    for (size_t i = 0; i < count && code == SAL_OK; i++) {
         code = sal_sink_string(sink, "<script>", err);
         if (code == SAL_OK) {
             code = write_asset(sink, &scripts[i], err);

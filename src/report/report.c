@@ -35,6 +35,7 @@ static void free_report(sal_report *report) {
     sal_summarizer_list_free(report->summarizers);
     sal_score_list_free(report->scores);
     sal_agreement_list_free(report->agreement);
+    sal_head_tables_free(report->heads);
     sal_text_close(report->text);
     sal_free(report->title);
 }
@@ -98,6 +99,9 @@ static int load_results(sal_report *report, sal_error *err) {
     if (code == SAL_OK) {
         code = sal_study_get_agreement(report->study, report->options->corpus, &report->agreement,
                                        err);
+    }
+    if (code == SAL_OK) {
+        code = sal_study_get_head_tables(report->study, &report->heads, err);
     }
     return code == SAL_OK ? sal_text_open(&report->text, err) : code;
 }

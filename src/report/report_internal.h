@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "salient/agreement.h"
+#include "salient/heads.h"
 #include "salient/importance.h"
 #include "salient/report.h"
 #include "salient/study.h"
@@ -38,6 +39,7 @@ typedef struct sal_report {
     sal_summarizer_list *summarizers;
     sal_score_list *scores;
     sal_agreement_list *agreement; /* of the shown corpora, when one is chosen */
+    sal_head_tables *heads;
     sal_text *text;
 } sal_report;
 
@@ -105,6 +107,10 @@ int sal_report_study_block(const sal_report *report, const sal_sink *sink,
 
 /** agreement_block.c: what `salient compare` found, as the members "agreement" and "clusters" of the object being written. */
 void sal_report_put_agreement(sal_block *block, const sal_report *report);
+
+/** heads_block.c: what `salient heads` found, as the member "heads"; and whether there is any for the shown corpora. */
+void sal_report_put_heads(sal_block *block, const sal_report *report);
+bool sal_report_has_heads(const sal_report *report);
 
 /** document_block.c: one script element per shown document; one document is in memory at a time. Notes the languages and kinds it
  *  meets in report->corpora. errs SAL_ECANCELLED between documents */

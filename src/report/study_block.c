@@ -196,6 +196,7 @@ int sal_report_study_block(const sal_report *report, const sal_sink *sink, sal_e
     put_summarizers(&block, report);
     put_scores(&block, report);
     sal_report_put_agreement(&block, report);
+    sal_report_put_heads(&block, report);
     put_runs(&block, report);
     sal_block_close(&block, '}');
     code = block.code;

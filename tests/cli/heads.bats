@@ -183,6 +183,26 @@ assert len(r['precision_at_10']['0']['mean']) == len(r['recall_at_1']['29']['mea
 END
 }
 
+@test "the report has a map of the heads, and its verdict in words" {
+    model
+    three_documents
+    salient report study -o without.html && expect 0
+    lacks without.html 'Which attention heads follow importance'
+    heads --layers 0,29 && expect 0
+    salient report study -o report.html && expect 0
+    python3 - <<'END'
+import json, re
+page = open('report.html', encoding='utf-8').read()
+study = json.loads(re.search(r'<script type="application/json" id="study-data">(.*?)</script>', page, re.S).group(1))
+assert [(t['corpus'], t['evidence']) for t in study['heads']] == [('en', 'exposure'), ('en', 'received'), ('fr', 'exposure'), ('fr', 'received')]
+table = study['heads'][1]
+assert len(table['rows']) == 22 and table['rows'][0] == [0, 0] and table['rows'][-1] == ['tfidf'], table['rows']
+assert all(len(table[w]['spearman']['value']) == 22 for w in ('all', 'content'))
+END
+    "$SOURCE/tests/report/chromium.sh" report.html >dom.html 2>messages || [ $? -eq 77 ]
+    [ ! -s dom.html ] || { grep -qE 'of 18 heads follows? importance beyond position' dom.html; lacks messages 'Error'; }
+}
+
 @test "ablate takes the chosen heads out on documents that did not choose them" {
     model
     three_documents

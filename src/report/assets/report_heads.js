@@ -1,0 +1,153 @@
+/* Which attention heads follow importance: a map of layers and heads with a switch for evidence, words and metric, the same map with
+ * position and term frequency held constant, the null heads beside them, and models side by side by relative depth. */
+"use strict";
+
+(() => {
+    const { study, state, listeners, element, fixed, percent, plural, segmented } = salient;
+    const charts = salient.charts;
+    if (!charts || !study.heads.length) return;
+
+    const metrics = [
+        { value: "spearman", label: "Spearman" }, { value: "kl_normalized", label: "normalised KL" }, { value: "ndcg@10", label: "NDCG@10" },
+        { value: "js", label: "Jensen-Shannon" }, { value: "partial_position", label: "given position" },
+    ];
+    const partial = "partial_position_frequency";
+    const isNull = (row) => row.length === 1;
+    const headName = (row) => isNull(row) ? row[0].replace("_", " ") : `layer ${row[0]}, head ${row[1]}`;
+
+    /* ---- one map ---- */
+
+    /* Rows of a table as a matrix: layers upwards, heads across. */
+    function matrix(table, numbers) {
+        const layers = [...new Set(table.rows.filter((row) => !isNull(row)).map((row) => row[0]))];
+        const place = new Map(layers.map((layer, i) => [layer, i]));
+        const cells = layers.map(() => []);
+        table.rows.forEach((row, i) => { if (!isNull(row)) cells[place.get(row[0])][row[1]] = numbers(i); });
+        return { layers, cells };
+    }
+
+    function told(table, words, metric, i) {
+        const set = table[words], m = set[metric], z = set.fisher_z;
+        const value = m.value[i] === null ? "undefined" : fixed(m.value[i]);
+        const range = m.low[i] === null ? "" : ` (95 % interval ${fixed(m.low[i])} to ${fixed(m.high[i])})`;
+        const p = z.p_family[i] === null ? "" : `<br>family-wise p ${fixed(z.p_family[i], 3)}` + (z.q[i] === null ? "" : `, q ${fixed(z.q[i], 3)}`);
+        return `${headName(table.rows[i])}: ${value}${range}${p}`;
+    }
+
+    function drawMap(plot, table, words, metric) {
+        const set = table[words];
+        const { layers, cells } = matrix(table, (i) => set[metric].value[i]);
+        const text = matrix(table, (i) => told(table, words, metric, i)).cells;
+        const known = cells.flat().filter((v) => v !== null);
+        const edge = Math.max(...known.map(Math.abs), 0.01);
+        const signed = metric !== "js" && metric !== "ndcg@10";
+        const kept = table.rows.map((row, i) => [row, i]).filter(([row, i]) => !isNull(row) && set.fisher_z.p_family[i] !== null && set.fisher_z.p_family[i] <= 0.05);
+        plot.style.height = `${170 + 15 * layers.length}px`;
+        Plotly.react(plot, [{
+            type: "heatmap", z: cells, y: layers.map((_, i) => i), hovertext: text, hovertemplate: "%{hovertext}<extra></extra>", xgap: 1, ygap: 1,
+            colorscale: signed ? "RdBu" : "Cividis", reversescale: signed, ...(signed ? { zmin: -edge, zmax: edge } : {}),
+            colorbar: { thickness: 10, tickfont: { color: charts.style("--soft") } },
+        }, {
+            type: "scatter", mode: "markers", x: kept.map(([row]) => row[1]), y: kept.map(([row]) => layers.indexOf(row[0])), hoverinfo: "skip", showlegend: false,
+            marker: { symbol: "circle-open", size: 9, color: charts.style("--ink"), line: { width: 1.5 } },
+        }], charts.layout({
+            xaxis: { title: { text: "head" }, fixedrange: true, showgrid: false, dtick: Math.ceil(cells[0].length / 16) },
+            yaxis: { title: { text: "layer" }, fixedrange: true, showgrid: false, tickvals: layers.map((_, i) => i).filter((i) => i % Math.ceil(layers.length / 16) === 0), ticktext: layers.filter((_, i) => i % Math.ceil(layers.length / 16) === 0) },
+        }), charts.config);
+    }
+
+    /* ---- in words, and the nulls ---- */
+
+    const interval = (m, i, documents) => m.value[i] === null ? "–"
+        : fixed(m.value[i]) + (m.low[i] === null ? documents < 20 ? " (n too small)" : "" : ` (${fixed(m.low[i])} – ${fixed(m.high[i])})`);
+
+    function verdict(table, words) {
+        const set = table[words], heads = table.rows.map((_, i) => i).filter((i) => !isNull(table.rows[i]));
+        const nulls = table.rows.map((_, i) => i).filter((i) => isNull(table.rows[i]) && set.spearman.value[i] !== null);
+        const tested = heads.filter((i) => set.fisher_z.p_family[i] !== null);
+        const kept = tested.filter((i) => set.fisher_z.p_family[i] <= 0.05);
+        const naive = heads.filter((i) => set.spearman.p_naive[i] !== null && set.spearman.p_naive[i] <= 0.05).length;
+        const best = nulls.reduce((a, b) => a === null || set.spearman.value[b] > set.spearman.value[a] ? b : a, null);
+        const above = best === null ? 0 : heads.filter((i) => set.spearman.value[i] > set.spearman.value[best]).length;
+        const sentences = [];
+        if (!tested.length) sentences.push("No test was made.");
+        else sentences.push(`${kept.length || "None"} of ${plural(heads.length, "head")} ${kept.length > 1 ? "follow" : "follows"} importance beyond position and term frequency (family-wise p ≤ .05, circles). A naive test would have named ${naive}.`);
+        if (best !== null) sentences.push(`Of the heads that know nothing, ${headName(table.rows[best])} has the largest rho, ${fixed(set.spearman.value[best])}; ${above === 0 ? "no head is" : plural(above, "head") + (above === 1 ? " is" : " are")} above it.`);
+        if (set.tied !== null) sentences.push(`${percent(set.tied)} of the importance values are shared by several words.`);
+        return sentences.join(" ");
+    }
+
+    function nulls(table, words) {
+        const set = table[words];
+        return element("dl", { class: "pairs" }, ...table.rows.flatMap((row, i) => isNull(row)
+            ? [element("dt", {}, `null head: ${headName(row)}`), element("dd", {}, `rho ${interval(set.spearman, i, table.documents)}, with position and frequency held constant ${interval(set[partial], i, table.documents)}`)]
+            : []));
+    }
+
+    /* ---- models by relative depth ---- */
+
+    function drawDepth(plot, tables, words) {
+        Plotly.react(plot, tables.map((table, t) => {
+            const { layers, cells } = matrix(table, (i) => table[words][partial].value[i]);
+            const last = Math.max(...layers, 1);
+            return {
+                type: "scatter", mode: "lines+markers", name: charts.shortName(table.model), x: layers.map((layer) => layer / last),
+                y: cells.map((row) => row.every((v) => v === null) ? null : Math.max(...row.filter((v) => v !== null))),
+                line: { color: charts.colours[t % charts.colours.length], dash: charts.dashes[t % charts.dashes.length], width: 2 },
+                marker: { symbol: charts.symbols[t % charts.symbols.length], size: 6 }, hovertemplate: "depth %{x:.2f}: %{y:.2f}<extra>%{fullData.name}</extra>",
+            };
+        }), charts.layout({ xaxis: { title: { text: "relative depth of the layer" } }, yaxis: { title: { text: "best head, partial" } } }), charts.config);
+    }
+
+    /* ---- the section ---- */
+
+    function drawCorpus(index) {
+        const corpus = study.corpora[index].name;
+        const tables = study.heads.filter((table) => table.corpus === corpus);
+        if (!tables.length) return;
+        const view = { table: -1, words: "content", metric: "spearman" };
+        const label = (table) => `${table.evidence}${table.options ? ` (${table.options})` : ""}, ${table.model}, by ${table.summarizer}`;
+        const left = element("div", { class: "plot" }), right = element("div", { class: "plot" }), depth = element("div", { class: "plot" });
+        const words = element("p", {}), beside = element("div", { class: "agreement-facts" });
+        const depthFigure = element("figure", { class: "chart" }, element("figcaption", {}, "Models side by side: the best head of each layer, position and frequency held constant"), depth);
+        const select = element("select", { "aria-label": "Evidence and model", onchange: (event) => { view.table = Number(event.target.value); draw(); } });
+        const section = element("div", {});
+        let listed = [];
+
+        /* Tables of the protocol chosen for the page. */
+        function list() {
+            listed = tables.filter((table) => table.protocol === state.protocol);
+            if (view.table < 0 || view.table >= listed.length) view.table = Math.max(0, listed.findIndex((table) => table.evidence === "received"));
+            select.replaceChildren(...listed.map((table, i) => element("option", { value: String(i), selected: i === view.table }, label(table))));
+            section.hidden = !listed.length;
+        }
+        function draw() {
+            list();
+            if (!listed.length) return;
+            const table = listed[view.table], set = table[view.words] ? view.words : "all";
+            drawMap(left, table, set, view.metric);
+            drawMap(right, table, set, partial);
+            words.textContent = (set === view.words ? "" : "Content words are undefined here, all words are shown. ") + verdict(table, set);
+            beside.replaceChildren(nulls(table, set));
+            const others = listed.filter((other) => other.evidence === table.evidence && other.options === table.options && other.summarizer === table.summarizer && other[set]);
+            depthFigure.hidden = others.length < 2;
+            if (others.length >= 2) drawDepth(depth, others, set);
+        }
+        section.append(
+            element("h3", { class: "agreement-head" }, "Which attention heads follow importance"),
+            element("div", { class: "tools" }, select,
+                segmented("Words", [{ value: "all", label: "all words" }, { value: "content", label: "content words" }], view.words, (value) => { view.words = value; draw(); }),
+                segmented("Metric", metrics, view.metric, (value) => { view.metric = value; draw(); })),
+            words,
+            element("div", { class: "charts" },
+                element("figure", { class: "chart" }, element("figcaption", {}, "Each head against importance"), left),
+                element("figure", { class: "chart" }, element("figcaption", {}, "The same, position and term frequency held constant (Spearman)"), right),
+                depthFigure),
+            beside);
+        document.getElementById(`corpus-${index}`).append(section);
+        listeners.push(draw);
+        draw();
+    }
+
+    study.corpora.forEach((_, i) => drawCorpus(i));
+})();
