@@ -96,3 +96,13 @@ END
     expect 0
     grep -qF 'importance of 6 (document, summarizer) units is out of date; `salient importance` brings it up to date' err
 }
+
+@test "the tour of docs/compare.md runs line by line" {
+    mkdir bin && ln -s "$SALIENT" bin/salient && ln -s "$SOURCE/examples" examples
+    sed -n '/^```sh$/,/^```$/p' "$SOURCE/docs/compare.md" | sed '1d;/^```$/,$d' >tour.sh
+    [ "$(grep -c '^salient ' tour.sh)" -ge 7 ]
+    PATH="$PWD/bin:$PATH" bash -e -o pipefail tour.sh >tour.out 2>&1 </dev/null || { cat tour.out; return 1; }
+    grep -qE '^news, 9 summarizers$' tour.out
+    grep -qE '^  random, random-again +-?0\.[0-9]+ \[' tour.out
+    grep -qF '"spearman"' mystudy/report.html
+}
