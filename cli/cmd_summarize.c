@@ -22,17 +22,21 @@ struct summarize_options {
     uint64_t seed;
     int64_t max_tokens;
     int64_t limit;
+    int64_t jobs;
+    int64_t attempts;
+    double timeout;
 };
 
 #define AT(field) offsetof(struct summarize_options, field)
 #define SUMMARIES "Summaries"
-#define SAMPLING "Sampling (local models)"
+#define SAMPLING "Sampling (local models and endpoints)"
+#define ENDPOINTS "Endpoints"
 static const struct option_row rows[] = {
     {"with", 0, OPTION_LIST, AT(with), NULL, 0, 0, "W", NULL, SUMMARIES,
-     "summarizer: a GGUF file, lead, tail, random, frequency, tfidf, textrank, lexrank or "
-     "reference; may be repeated"},
+     "summarizer: a GGUF file, api:MODEL@BASE_URL, lead, tail, random, frequency, tfidf, textrank, "
+     "lexrank or reference; may be repeated"},
     {"as", 0, OPTION_TEXT, AT(as), NULL, 0, 0, "NAME", NULL, SUMMARIES,
-     "name in the study (default: W as typed; a model's file name without .gguf)"},
+     "name in the study (default: W as typed; a model's file name without .gguf; MODEL of an api)"},
     {"lengths", 0, OPTION_LENGTHS, AT(lengths), "10:100:10", 0, 0, "WORDS", NULL, SUMMARIES,
      "lengths asked for, in words: FIRST:LAST:STEP or a list with commas"},
     {"replicas", 0, OPTION_COUNT, AT(replicas), "1", 1, 1000, "N", NULL, SUMMARIES,
@@ -48,7 +52,7 @@ static const struct option_row rows[] = {
     {"limit", 0, OPTION_COUNT, AT(limit), NULL, 1, 1e15, "N", NULL, "What to work on",
      "documents of each corpus at most (default: all)"},
     {"temp", 0, OPTION_NUMBER, AT(temperature), NULL, 0, 100, "X", NULL, SAMPLING,
-     "temperature; 0: always the likeliest token (default: the model's preset)"},
+     "temperature; 0: always the likeliest token (default: the model's preset; endpoints: 0.7)"},
     {"top-p", 0, OPTION_NUMBER, AT(top_p), NULL, 0, 1, "X", NULL, SAMPLING,
      "share of probability kept (default: preset)"},
     {"top-k", 0, OPTION_NUMBER, AT(top_k), NULL, 0, 1e6, "N", NULL, SAMPLING,
@@ -59,6 +63,12 @@ static const struct option_row rows[] = {
      "seed of the study; each summary's own derives from it"},
     {"max-tokens", 0, OPTION_COUNT, AT(max_tokens), "500", 1, 100000, "N", NULL, SAMPLING,
      "tokens of one summary at most"},
+    {"jobs", 0, OPTION_COUNT, AT(jobs), "4", 1, 256, "N", NULL, ENDPOINTS,
+     "requests in flight at most"},
+    {"attempts", 0, OPTION_COUNT, AT(attempts), "6", 1, 100, "N", NULL, ENDPOINTS,
+     "times a request is sent before its summary counts as failed; the next run takes it up again"},
+    {"timeout", 0, OPTION_NUMBER, AT(timeout), "300", 0.1, 86400, "SECONDS", NULL, ENDPOINTS,
+     "wait for one reply"},
     {0}};
 
 /* A word without dot and slash can only be a built-in summarizer: a mistyped one is told so before any file is looked for. */
@@ -77,7 +87,7 @@ static int check_summarizer(struct session *session, const char *with) {
         used = added < 0 || (size_t)added >= sizeof hint - used ? sizeof hint - 1
                                                                 : used + (size_t)added;
     }
-    if (strpbrk(with, "./") != NULL) {
+    if (strpbrk(with, "./") != NULL || strncmp(with, "api:", 4) == 0) {
         return 0;
     }
     if (suggestion.nearest != NULL) {
@@ -85,6 +95,27 @@ static int check_summarizer(struct session *session, const char *with) {
                              with, suggestion.nearest);
     }
     return session_usage(session, hint, "--with: there is no summarizer '%s'", with);
+}
+
+/* Endpoints are checked before anything is written: what was typed goes into the run log, and must hold no key.
+   out *one_host: all endpoints have the same host; return 0 or an exit status */
+static int check_endpoints(struct session *session, const struct summarize_options *options,
+                           bool *one_host) {
+    char *first = NULL;
+    int status = 0;
+    *one_host = true;
+    for (size_t i = 0; status == 0 && i < options->with.count; i++) {
+        char *host = NULL;
+        status = sal_summarize_endpoint_host(options->with.items[i], &host, &session->error);
+        if (first == NULL) {
+            first = host;
+            continue;
+        }
+        *one_host = *one_host && (host == NULL || strcmp(host, first) == 0);
+        sal_free(host);
+    }
+    sal_free(first);
+    return status == 0 ? 0 : session_exit(session, status, NULL);
 }
 
 static int check_options(struct session *session, const struct summarize_options *options) {
@@ -124,6 +155,10 @@ static bool is_builtin(const char *with) {
     return false;
 }
 
+static bool is_endpoint(const char *with) {
+    return strncmp(with, "api:", 4) == 0;
+}
+
 static int add_file_hash(sal_buffer *out, const char *path, sal_error *err) {
     char digest[65];
     const int status = sal_sha256_file(path, digest, err);
@@ -137,7 +172,7 @@ static int collect_hashes(struct session *session, sal_study *study,
     int status = sal_buffer_add_string(out, "{", err);
     for (size_t i = 0; status == 0 && i < options->with.count; i++) {
         char digest[65];
-        if (is_builtin(options->with.items[i])) {
+        if (is_builtin(options->with.items[i]) || is_endpoint(options->with.items[i])) {
             continue;
         }
         status = sal_study_file_digest(study, options->with.items[i], digest, err);
@@ -175,36 +210,29 @@ static sal_summarize_options request_of(const struct summarize_options *options)
     request.seed = options->seed;
     request.max_tokens = (int)options->max_tokens;
     request.model_options = options_model(&options->common);
+    request.jobs = (int)options->jobs;
+    request.attempts = (int)options->attempts;
+    request.timeout_seconds = options->timeout;
     return request;
 }
 
-/* What the last line of a stage calls a summarizer: the name it has in the study. */
-static const char *stage_name(const sal_summarize_options *request, char room[200]) {
-    const char *slash = strrchr(request->with, '/');
-    const char *base = slash == NULL ? request->with : slash + 1;
-    const size_t length = strlen(base);
-    if (request->as != NULL) {
-        return request->as;
-    }
-    const bool model = length > 5 && strcmp(base + length - 5, ".gguf") == 0;
-    (void)snprintf(room, 200, "%.*s", (int)(model ? length - 5 : length), base);
-    return room;
-}
-
 static int summarize_all(struct session *session, sal_study *study,
-                         const struct summarize_options *options, sal_tally *tally) {
+                         const struct summarize_options *options, bool one_host, sal_tally *tally) {
     sal_summarize_options request = request_of(options);
     int status = 0;
+    request.one_host = one_host;
     for (size_t i = 0; status == 0 && i < options->with.count; i++) {
-        char name[200];
         sal_tally own = {0};
         struct stage stage;
         stage_start(&stage);
         request.with = options->with.items[i];
         status = sal_summarize_run(study, &request, &session->progress, &own, &session->error);
+        char *name = sal_summarize_name(&request);
         if (status == 0) {
-            stage_end(session, &stage, stage_name(&request, name), "documents", &own);
+            stage_end(session, &stage, name == NULL ? request.with : name,
+                      is_endpoint(request.with) ? "summaries" : "documents", &own);
         }
+        sal_free(name);
         tally_add(tally, &own);
     }
     return status;
@@ -216,7 +244,11 @@ static int run(struct session *session, void *config) {
     sal_buffer hashes = {0};
     sal_tally tally = {0};
     int64_t key = 0;
-    const int wrong = check_options(session, options);
+    bool one_host = false;
+    int wrong = check_options(session, options);
+    if (wrong == 0) {
+        wrong = check_endpoints(session, options, &one_host);
+    }
     if (wrong != 0) {
         return wrong;
     }
@@ -228,7 +260,7 @@ static int run(struct session *session, void *config) {
         status = session_begin_run(session, study, config, hashes.bytes, &key);
     }
     if (status == 0) {
-        status = summarize_all(session, study, options, &tally);
+        status = summarize_all(session, study, options, one_host, &tally);
         status = session_end_run(session, study, key, &tally, status);
     }
     status = session_close(session, study, status);
@@ -241,7 +273,7 @@ static const char *const examples[] = {
     "salient summarize mystudy --with lead --with random --with reference",
     "salient summarize mystudy --with deps/models/SmolLM2-135M-Instruct.Q4_1.gguf "
     "--length-policy trim --template text-first",
-    "salient summarize mystudy --with lead --lengths 10,20,50 --limit 100 --as lead-short", NULL};
+    "salient summarize mystudy --with api:deepseek-chat@https://api.deepseek.com --jobs 16", NULL};
 static const struct option_row *const options[] = {rows, options_corpus, options_threads,
                                                    options_gpu, NULL};
 

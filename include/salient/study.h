@@ -181,6 +181,21 @@ int sal_study_missing_summaries(sal_study *study, int64_t summarizer, const char
                                 int64_t **keys, size_t *missing, size_t *total,
                                 sal_error *err) SAL_MUST_CHECK;
 
+/** One text that a study lacks. */
+typedef struct sal_summary_unit {
+    int64_t document;
+    int length;
+    int replica;
+} sal_summary_unit;
+
+/** The same by single summaries, for stages whose unit is the summary; a failed one is missing too, a refused one is not.
+ *  out    *units [*missing] by document in stored order, then length as given, then replica; freed with sal_free.
+ *         *total = summaries asked */
+int sal_study_missing_units(sal_study *study, int64_t summarizer, const char *corpus, int64_t limit,
+                            const int *lengths, size_t count, int replicas,
+                            sal_summary_unit **units, size_t *missing, size_t *total,
+                            sal_error *err) SAL_MUST_CHECK;
+
 /* ---- importance ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct sal_importance_row {
@@ -258,6 +273,11 @@ int sal_study_begin_run(sal_study *study, const sal_run *run, int64_t *key,
 int sal_study_end_run(sal_study *study, int64_t key, const char *status, const sal_tally *tally,
                       double wall_seconds, double cpu_seconds, int64_t peak_bytes,
                       sal_error *err) SAL_MUST_CHECK;
+
+/** Add a name and text to the "hashes" of the run in progress, for what is known only once it works (an endpoint's
+ *  system_fingerprint). Without a run in progress nothing happens. */
+int sal_study_note_run(sal_study *study, const char *name, const char *text,
+                       sal_error *err) SAL_MUST_CHECK;
 
 /** SHA-256 of a big file, remembered in the study by path, size and modification time so that a model is hashed once. */
 int sal_study_file_digest(sal_study *study, const char *path, char digest[65],

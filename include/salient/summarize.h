@@ -10,8 +10,8 @@ extern "C" {
 #endif
 
 typedef struct sal_summarize_options {
-    const char *with; /* a GGUF file, or "lead", "random", "reference", ... */
-    const char *as;   /* name in the study; NULL: with (a model's file name without .gguf) */
+    const char *with; /* a GGUF file, "api:MODEL@BASE_URL", or "lead", "random", "reference", ... */
+    const char *as;   /* name in the study; NULL: sal_summarize_name */
     const char *corpus;
     int64_t limit;      /* documents of each corpus; < 0: all */
     const int *lengths; /* [length_count], ascending, > 0 */
@@ -27,16 +27,36 @@ typedef struct sal_summarize_options {
     uint64_t seed;
     int max_tokens;
     sal_model_options model_options;
+    /* Endpoints. None of these changes a text. */
+    int jobs;               /* requests in flight at most */
+    int attempts;           /* of one request, the first included */
+    double timeout_seconds; /* for one reply */
+    double backoff_seconds; /* before the second attempt; then doubled */
+    bool one_host; /* all endpoints of the command have one host: SALIENT_API_KEY may be its key */
 } sal_summarize_options;
 
-/** Defaults: lengths 10, 20, ..., 100 (static), one replica, "paper-first", "ask", presets, seed 1, 500 tokens. */
+/** Defaults: lengths 10, 20, ..., 100 (static), one replica, "paper-first", "ask", presets, seed 1, 500 tokens; endpoints: 4 requests in
+ *  flight, 6 attempts, 300 s for a reply, back-off from 1 s. */
 sal_summarize_options sal_summarize_defaults(void);
 
 /** Names of the summarizers that need no model, NULL-terminated: for help and suggestions. */
 const char *const *sal_summarize_builtin(void);
 
-/** Make the summaries that the study lacks. The unit is the document: all its lengths are stored together.
- *  out    *tally added to: done, kept = documents; failed, refused, truncated = summaries
+/** The name a summarizer gets: options->as, else with; of a model file its base name without .gguf, of an endpoint MODEL.
+ *  return freed with sal_free; NULL when out of memory */
+char *sal_summarize_name(const sal_summarize_options *options);
+
+/** Check an "api:MODEL@BASE_URL" and give its host. Its key is never in it: a user name, password or query is refused, and the error
+ *  does not repeat it.
+ *  out    *host freed with sal_free; NULL (and success) when with is no endpoint
+ *  errs   SAL_EINVAL */
+int sal_summarize_endpoint_host(const char *with, char **host, sal_error *err) SAL_MUST_CHECK;
+
+/** Make the summaries that the study lacks. The unit is the document: all its lengths are stored together. For endpoints it is the
+ *  summary, stored as it comes; there failed ones are made again, refused ones are not.
+ *  The key of an endpoint comes from the environment: DEEPSEEK_API_KEY for *.deepseek.com, OPENAI_API_KEY for *.openai.com, else the
+ *  host in capitals with _ and _API_KEY, else (one_host) SALIENT_API_KEY. It is sent to that host alone and kept nowhere.
+ *  out    *tally added to: done, kept = documents (endpoints: summaries); failed, refused, truncated = summaries
  *  errs   SAL_EEXISTS (another configuration under that name), SAL_EINVAL, SAL_ENOTFOUND, SAL_EMODEL, SAL_ECANCELLED, ... */
 int sal_summarize_run(sal_study *study, const sal_summarize_options *options,
                       const sal_progress *progress, sal_tally *tally,

@@ -93,3 +93,28 @@ int sal_study_end_run(sal_study *study, int64_t key, const char *status, const s
     }
     return study_finish_write(study, rc, err);
 }
+
+int sal_study_note_run(sal_study *study, const char *name, const char *text, sal_error *err) {
+    study_query query = {0};
+    int rc = study_check_text("a name of the run log", name, strlen(name), err);
+    if (rc == SAL_OK) {
+        rc = study_check_text("a text of the run log", text, strlen(text), err);
+    }
+    if (rc == SAL_OK) {
+        rc = study_begin_write(study, err);
+    }
+    if (rc != SAL_OK) {
+        return rc;
+    }
+    /* json_patch takes the name as a value, so that no character of it is read as a path. */
+    rc = study_query_open(study,
+                          "UPDATE runs SET hashes = json_patch(coalesce(hashes, '{}'),"
+                          " json_object(?, ?)) WHERE status = 'running'",
+                          &query, err);
+    if (rc == SAL_OK) {
+        study_bind_text(&query, name);
+        study_bind_text(&query, text);
+        rc = study_query_run(&query, err);
+    }
+    return study_finish_write(study, rc, err);
+}

@@ -43,23 +43,6 @@ typedef struct local {
 
 /* ---- length policy ---------------------------------------------------------------------------------- */
 
-/* Where the n-th word of a cleaned text ends. */
-static int cut_at(const local *self, const char *text, size_t length, int n, sal_span *kept,
-                  bool *complete, sal_error *err) {
-    size_t end = 0;
-    size_t count = 0;
-    int status = sal_text_clean(self->text, text, length, kept, err);
-    if (status == SAL_OK)
-        status = sal_text_cut(self->text, text + kept->start, kept->end - kept->start, (size_t)n,
-                              &end, &count, err);
-    if (status != SAL_OK)
-        return status;
-    /* The word is whole once something stands after it, white space included, which cleaning has stripped. */
-    *complete = count == (size_t)n && kept->start + end < length;
-    kept->end = kept->start + end;
-    return SAL_OK;
-}
-
 /* True while a text may still grow into one of the openings that cleaning removes ("Here is the 10-word summary: "): its words
  * must not be counted yet. */
 static bool may_be_opening(const char *text, size_t length) {
@@ -85,7 +68,8 @@ static bool stop_after_words(void *context, size_t request, const char *text, si
     int n = self->jobs[self->pending[request]].length;
     if (may_be_opening(text, length))
         return false;
-    return cut_at(self, text, length, n, &kept, &complete, NULL) == SAL_OK && complete;
+    return sal_length_cut(self->text, text, length, n, &kept, &complete, NULL) == SAL_OK &&
+           complete;
 }
 
 /* ---- one document ----------------------------------------------------------------------------------- */
@@ -169,7 +153,7 @@ static int take_result(const local *self, const sal_generate_result *result,
     bool complete = false;
     int status = SAL_OK;
     if (self->trim)
-        status = cut_at(self, result->text, result->length, n, &kept, &complete, err);
+        status = sal_length_cut(self->text, result->text, result->length, n, &kept, &complete, err);
     if (status != SAL_OK)
         return status;
     draft->text_length = kept.end - kept.start;

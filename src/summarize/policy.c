@@ -25,6 +25,22 @@ int sal_length_policy_parse(const char *policy, bool *trim, int *retries, sal_er
                     policy);
 }
 
+int sal_length_cut(const sal_text *text, const char *bytes, size_t length, int n, sal_span *kept,
+                   bool *complete, sal_error *err) {
+    size_t end = 0;
+    size_t count = 0;
+    int status = sal_text_clean(text, bytes, length, kept, err);
+    if (status == SAL_OK)
+        status = sal_text_cut(text, bytes + kept->start, kept->end - kept->start, (size_t)n, &end,
+                              &count, err);
+    if (status != SAL_OK)
+        return status;
+    /* The word is whole once something stands after it, white space included, which cleaning has stripped. */
+    *complete = count == (size_t)n && kept->start + end < length;
+    kept->end = kept->start + end;
+    return SAL_OK;
+}
+
 bool sal_length_within(int64_t achieved, int asked) {
     int64_t difference = achieved > asked ? achieved - asked : asked - achieved;
     return difference * 10 <= asked;

@@ -31,17 +31,13 @@ int sal_summarizer_open(const sal_summarizer_setting *setting, sal_summarizer **
         if (strcmp(kinds[i].name, with) == 0)
             return kinds[i].open(setting, out, err);
     if (strncmp(with, "api:", 4) == 0)
-        return sal_fail(
-            err, SAL_EUNSUPPORTED,
-            "%s: this version runs no endpoints; make the summaries elsewhere and bring them "
-            "in with salient import --summaries",
-            with);
+        return sal_summarizer_open_endpoint(setting, out, err);
     if (ends_with(with, ".gguf") || strchr(with, '/') != NULL)
         return sal_summarizer_open_local(setting, out, err);
     return sal_fail(
         err, SAL_EINVAL,
-        "no summarizer '%s': give a model file (.gguf), lead, tail, random, frequency, tfidf, "
-        "textrank, lexrank or reference",
+        "no summarizer '%s': give a model file (.gguf), api:MODEL@BASE_URL, lead, tail, random, "
+        "frequency, tfidf, textrank, lexrank or reference",
         with);
 }
 

@@ -24,13 +24,21 @@ sal_summarize_options sal_summarize_defaults(void) {
         .repeat_penalty = preset,
         .seed = 1,
         .max_tokens = 500,
+        .jobs = 4,
+        .attempts = 6,
+        .timeout_seconds = 300,
+        .backoff_seconds = 1,
     };
 }
 
-/* Name in the study: --as, else W as typed, a model's file name without folder and .gguf. */
-static char *default_name(const sal_summarize_options *options) {
+char *sal_summarize_name(const sal_summarize_options *options) {
     if (options->as != NULL)
         return sal_copy_string(options->as);
+    if (strncmp(options->with, "api:", 4) == 0) {
+        const char *model = options->with + 4;
+        const char *address = strstr(model, "@http");
+        return sal_copy_bytes(model, address != NULL ? (size_t)(address - model) : strlen(model));
+    }
     const char *slash = strrchr(options->with, '/');
     const char *base = slash != NULL ? slash + 1 : options->with;
     size_t length = strlen(base);
@@ -59,9 +67,8 @@ static int check_options(const sal_summarize_options *options, sal_error *err) {
     return sal_length_policy_parse(options->length_policy, &trim, &retries, err);
 }
 
-/* Words of a summary as the length audit counts them: after cleaning, strict definition. */
-static int count_words(const sal_text *text, const sal_summary_draft *draft, int64_t *words,
-                       sal_error *err) {
+int sal_summary_draft_words(const sal_text *text, const sal_summary_draft *draft, int64_t *words,
+                            sal_error *err) {
     sal_span clean = {0};
     size_t count = 0;
     int status = sal_text_clean(text, draft->text, draft->text_length, &clean, err);
@@ -106,7 +113,7 @@ static int store(const work *w, const sal_document *document, const sal_summary_
             .prompt_tokens = draft->prompt_tokens,
             .error = draft->error,
         };
-        status = count_words(w->text, draft, &rows[i].words, err);
+        status = sal_summary_draft_words(w->text, draft, &rows[i].words, err);
     }
     if (status == SAL_OK)
         status = sal_study_put_summaries(w->study, rows, count, timing, err);
@@ -225,7 +232,7 @@ int sal_summarize_run(sal_study *study, const sal_summarize_options *options,
     status = sal_summarizer_open(&setting, &w.summarizer, err);
     if (status != SAL_OK)
         goto done;
-    name = default_name(options);
+    name = sal_summarize_name(options);
     if (name == NULL) {
         status = sal_fail_memory(err, "a name");
         goto done;
@@ -236,7 +243,10 @@ int sal_summarize_run(sal_study *study, const sal_summarize_options *options,
     w.replicas = w.summarizer->has_lengths ? options->replicas : 1;
     status = sal_study_put_summarizer(study, &w.summarizer->info, &w.key, err);
     if (status == SAL_OK)
-        status = do_missing(&w, options, err);
+        status = w.summarizer->summarize_units != NULL
+                     ? sal_summarize_units(study, w.text, w.summarizer, w.key, options, progress,
+                                           tally, err)
+                     : do_missing(&w, options, err);
 done:
     sal_summarizer_close(w.summarizer);
     sal_text_close(w.text);

@@ -27,11 +27,26 @@ void sal_summary_draft_free(sal_summary_draft *draft);
 
 typedef struct sal_summarizer sal_summarizer;
 
+/** Where a kind whose unit is the summary takes its work and leaves it (units.c). Texts may be put in any order: what is stored does
+ *  not depend on it. */
+typedef struct sal_unit_desk {
+    /** The next text that is wanted.
+     *  out    *document valid until the next take; NULL when there is no more. *unit names the text to put */
+    int (*take)(void *context, const sal_document **document, sal_summary_job *job, size_t *unit,
+                sal_error *err);
+    /** Store a draft at once, in a transaction of its own. The draft stays the caller's. */
+    int (*put)(void *context, size_t unit, const sal_summary_draft *draft, sal_error *err);
+    void *context;
+} sal_unit_desk;
+
 struct sal_summarizer {
     /** What goes into the study; strings owned by the summarizer. */
     sal_summarizer_info info;
     /** False: one text per document, whatever the lengths (the reference). */
     bool has_lengths;
+    /** Not NULL: the unit is the summary, and this takes the place of summarize. Failed texts are asked for again by the next run. */
+    int (*summarize_units)(sal_summarizer *self, const sal_unit_desk *desk,
+                           const sal_progress *progress, sal_error *err);
     /** Make the drafts [count] of a document's jobs [count]; all jobs have the same replica.
      *  What goes wrong with one text is a draft of status failed or refused; an error return ends the run. */
     int (*summarize)(sal_summarizer *self, const sal_document *document,
@@ -73,6 +88,19 @@ int sal_summarizer_open_reference(const sal_summarizer_setting *setting, sal_sum
                                   sal_error *err) SAL_MUST_CHECK;
 int sal_summarizer_open_local(const sal_summarizer_setting *setting, sal_summarizer **out,
                               sal_error *err) SAL_MUST_CHECK;
+int sal_summarizer_open_endpoint(const sal_summarizer_setting *setting, sal_summarizer **out,
+                                 sal_error *err) SAL_MUST_CHECK;
+
+/** Have a summarizer of units make what the study lacks and what failed before.
+ *  out    *tally added to: done, kept, failed, refused, truncated = summaries */
+int sal_summarize_units(sal_study *study, const sal_text *text, sal_summarizer *summarizer,
+                        int64_t key, const sal_summarize_options *options,
+                        const sal_progress *progress, sal_tally *tally,
+                        sal_error *err) SAL_MUST_CHECK;
+
+/** Words of a draft as the length audit counts them: after cleaning, strict definition. */
+int sal_summary_draft_words(const sal_text *text, const sal_summary_draft *draft, int64_t *words,
+                            sal_error *err) SAL_MUST_CHECK;
 
 /* ---- what the kinds share ----------------------------------------------------------------------- */
 
@@ -99,6 +127,11 @@ int sal_extract(const sal_text *text, const char *document, const sal_span *sent
  *  errs   SAL_EINVAL */
 int sal_length_policy_parse(const char *policy, bool *trim, int *retries,
                             sal_error *err) SAL_MUST_CHECK;
+
+/** Where the n-th word of a cleaned text ends (trim).
+ *  out    *kept: what remains of bytes [length]; *complete: the n-th word is there, and something stands after it */
+int sal_length_cut(const sal_text *text, const char *bytes, size_t length, int n, sal_span *kept,
+                   bool *complete, sal_error *err) SAL_MUST_CHECK;
 
 /** True when achieved words lie within ±10 % of those asked for. */
 bool sal_length_within(int64_t achieved, int asked);

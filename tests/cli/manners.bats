@@ -100,7 +100,7 @@ load common
     salient import study
     usage_error ' import: FILE... is needed' '`salient import --help` lists the options'
     salient summarize study --with
-    usage_error ' summarize: --with needs a value: --with W' '--with W: summarizer: a GGUF file, lead, tail, random, frequency, tfidf, textrank, lexrank or reference; may be repeated'
+    usage_error ' summarize: --with needs a value: --with W' '--with W: summarizer: a GGUF file, api:MODEL@BASE_URL, lead, tail, random, frequency, tfidf, textrank, lexrank or reference; may be repeated'
     salient summarize study
     usage_error ' summarize: --with is needed: which summarizer?' 'example: --with lead, or --with model.gguf'
     salient verify one two
