@@ -68,7 +68,7 @@ static int split(const char *item, char **name, const char **value, const char *
 static int read_labels(const struct compare_options *options, sal_compare_label *labels,
                        char **names, size_t *count, sal_error *err) {
     const double unknown = (double)NAN;
-    const char *value = NULL;
+    const char *value = "";
     int status = 0;
     for (size_t i = 0; status == 0 && i < options->families.count; i++) {
         status = split(options->families.items[i], &names[*count], &value, "family", err);

@@ -64,10 +64,12 @@ static int find_summarizers(compare_corpus *corpus, const sal_summarizer_list *l
                             sal_error *err) {
     presence seen = {.list = list, .left = list->count};
     seen.present = sal_calloc(list->count, sizeof *seen.present);
-    corpus->summarizers = sal_calloc(list->count, sizeof *corpus->summarizers);
-    int status = seen.present == NULL || corpus->summarizers == NULL
-                     ? sal_fail_memory(err, "summarizers")
-                     : find_present(corpus, &seen, err);
+    corpus->summarizers = sal_calloc(list->count, sizeof(const sal_summarizer_info *));
+    if (seen.present == NULL || corpus->summarizers == NULL) {
+        sal_free(seen.present);
+        return sal_fail_memory(err, "summarizers");
+    }
+    int status = find_present(corpus, &seen, err);
     for (size_t i = 0; status == SAL_OK && i < list->count; i++)
         if (seen.present[i])
             corpus->summarizers[corpus->count++] = &list->items[i];

@@ -90,31 +90,41 @@ static int count_summary(const sal_text *text, const sal_summary *summary,
     return SAL_OK;
 }
 
-int compare_self(const sal_text *text, const sal_summary_list *summaries,
-                 const compare_document *document,
-                 double values[COMPARE_SETS][COMPARE_SELF_MEASURES], sal_error *err) {
-    replicas r = {0};
+/* Count the summaries of each replica; kept [types] is the caller's room. */
+static int count_summaries(const sal_text *text, const sal_summary_list *summaries,
+                           const compare_document *document, unsigned char *kept, replicas *r,
+                           sal_error *err) {
     sal_word_list list = {0};
-    size_t count = 0;
-    for (size_t i = 0; i < summaries->count; i++)
-        if ((size_t)summaries->items[i].replica >= count)
-            count = (size_t)summaries->items[i].replica + 1;
-    unsigned char *kept = sal_calloc(document->type_count, 1);
-    int status = kept == NULL ? sal_fail_memory(err, "words") : SAL_OK;
-    if (status == SAL_OK)
-        status = open_replicas(count, document->type_count, &r, err);
+    int status = SAL_OK;
     for (size_t i = 0; status == SAL_OK && i < summaries->count; i++) {
         const sal_summary *summary = &summaries->items[i];
         if (summary->status != SAL_STATUS_OK && summary->status != SAL_STATUS_TRUNCATED)
             continue;
         size_t replica = (size_t)summary->replica;
-        r.of[replica]++;
+        r->of[replica]++;
         status = count_summary(text, summary, document, &list, kept,
-                               r.counts + replica * document->type_count, err);
+                               r->counts + replica * document->type_count, err);
     }
+    sal_word_list_free(&list);
+    return status;
+}
+
+int compare_self(const sal_text *text, const sal_summary_list *summaries,
+                 const compare_document *document,
+                 double values[COMPARE_SETS][COMPARE_SELF_MEASURES], sal_error *err) {
+    replicas r = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < summaries->count; i++)
+        if ((size_t)summaries->items[i].replica >= count)
+            count = (size_t)summaries->items[i].replica + 1;
+    unsigned char *kept = sal_calloc(document->type_count, 1);
+    if (kept == NULL)
+        return sal_fail_memory(err, "words");
+    int status = open_replicas(count, document->type_count, &r, err);
+    if (status == SAL_OK)
+        status = count_summaries(text, summaries, document, kept, &r, err);
     if (status == SAL_OK)
         status = agree_on_sets(&r, document, values, err);
-    sal_word_list_free(&list);
     sal_free(kept);
     close_replicas(&r);
     return status;
@@ -155,9 +165,12 @@ int compare_random(const sal_document *source, const compare_document *document,
     replicas r = {0};
     size_t *starts = sal_calloc(document->sentence_count + 1, sizeof *starts);
     size_t *order = sal_calloc(document->sentence_count, sizeof *order);
-    int status = starts == NULL || order == NULL ? sal_fail_memory(err, "sentences") : SAL_OK;
-    if (status == SAL_OK)
-        status = open_replicas(COMPARE_RANDOM_DRAWS, document->type_count, &r, err);
+    int status = SAL_OK;
+    if (starts == NULL || order == NULL) {
+        status = sal_fail_memory(err, "sentences");
+        goto done;
+    }
+    status = open_replicas(COMPARE_RANDOM_DRAWS, document->type_count, &r, err);
     if (status != SAL_OK)
         goto done;
     cut_words(document, starts);

@@ -137,14 +137,16 @@ static int find_support(const grove *g, sal_linkage linkage, const unsigned char
     double *matrix = sal_calloc(n, n * sizeof *matrix);
     sal_merge *merges = sal_calloc(n, sizeof *merges);
     unsigned char *drawn = sal_calloc(n, n);
-    if (matrix == NULL || merges == NULL || drawn == NULL)
+    if (matrix == NULL || merges == NULL || drawn == NULL) {
         status = sal_fail_memory(err, "a clustering");
-    for (size_t draw = 0; status == SAL_OK && draw < draw_count; draw++) {
+        goto done;
+    }
+    for (size_t draw = 0; draw < draw_count; draw++) {
         if (!fill_draw(g, draws, draw_count, draw, matrix))
             continue;
         status = sal_stats_cluster(matrix, n, linkage, false, merges, err);
         if (status != SAL_OK)
-            break;
+            goto done;
         sal_stats_members(merges, n, drawn);
         count_same(n, members, drawn, support);
         used++;
@@ -152,6 +154,7 @@ static int find_support(const grove *g, sal_linkage linkage, const unsigned char
     bool enough = g->corpus->document_count >= SAL_STATS_MINIMUM_UNITS && used > 0;
     for (size_t t = 0; t + 1 < n; t++)
         support[t] = enough ? support[t] / (double)used : NAN;
+done:
     sal_free(matrix);
     sal_free(merges);
     sal_free(drawn);
@@ -244,10 +247,11 @@ static int grow_tree(const grove *g, sal_linkage linkage, const double *draws, s
     unsigned char *members = sal_calloc(n, n);
     double *support = sal_calloc(n, sizeof *support);
     int status = SAL_OK;
-    if (merges == NULL || members == NULL || support == NULL)
+    if (merges == NULL || members == NULL || support == NULL) {
         status = sal_fail_memory(err, "a clustering");
-    if (status == SAL_OK)
-        status = sal_stats_cluster(g->matrix, n, linkage, false, merges, err);
+        goto done;
+    }
+    status = sal_stats_cluster(g->matrix, n, linkage, false, merges, err);
     if (status != SAL_OK)
         goto done;
     sal_stats_members(merges, n, members);

@@ -148,20 +148,18 @@ void sal_stats_members(const sal_merge *merges, size_t n, unsigned char *members
     }
 }
 
-static int make_members(const sal_merge *merges, size_t n, unsigned char **out, sal_error *err) {
+/* Members in memory of their own; NULL when there is none. */
+static unsigned char *make_members(const sal_merge *merges, size_t n) {
     unsigned char *members = sal_calloc(n, n);
-    if (members == NULL)
-        return sal_fail_memory(err, "a clustering");
-    sal_stats_members(merges, n, members);
-    *out = members;
-    return SAL_OK;
+    if (members != NULL)
+        sal_stats_members(merges, n, members);
+    return members;
 }
 
 int sal_stats_cophenetic(const sal_merge *merges, size_t n, double *cophenetic, sal_error *err) {
-    unsigned char *members = NULL;
-    int status = make_members(merges, n, &members, err);
-    if (status != SAL_OK)
-        return status;
+    unsigned char *members = make_members(merges, n);
+    if (members == NULL)
+        return sal_fail_memory(err, "a clustering");
     for (size_t i = 0; i < n * n; i++)
         cophenetic[i] = 0;
     /* From the last merge down: an earlier one writes over it for the points that were together already. */
@@ -196,10 +194,9 @@ int sal_stats_triangle_correlation(const double *a, const double *b, size_t n, d
 
 int sal_stats_cut(const sal_merge *merges, size_t n, size_t clusters, size_t *labels,
                   sal_error *err) {
-    unsigned char *members = NULL;
-    int status = make_members(merges, n, &members, err);
-    if (status != SAL_OK)
-        return status;
+    unsigned char *members = make_members(merges, n);
+    if (members == NULL)
+        return sal_fail_memory(err, "a clustering");
     for (size_t i = 0; i < n; i++)
         labels[i] = i; /* of its cluster: the first point */
     for (size_t step = 0; step + clusters < n; step++) {

@@ -17,9 +17,9 @@ static int rank(void *context, const sal_document *document, int replica, const 
     scored *self = context;
     sal_sentence_words words = {0};
     double *scores = sal_calloc(count, sizeof *scores);
-    int status = scores == NULL ? sal_fail_memory(err, "sentences") : SAL_OK;
-    if (status == SAL_OK)
-        status = sal_sentence_reader_read(self->reader, document, sentences, count, &words, err);
+    if (scores == NULL)
+        return sal_fail_memory(err, "sentences");
+    int status = sal_sentence_reader_read(self->reader, document, sentences, count, &words, err);
     if (status == SAL_OK)
         status = self->score(&words, scores, err);
     if (status == SAL_OK)

@@ -108,7 +108,7 @@ static int learn(language *one, const sal_word *word, size_t *stem, sal_error *e
 /* Number of a word's stem among one->stems; SAL_NO_WORD for a stop word. */
 static int stem_of(language *one, const sal_word *word, size_t *stem, sal_error *err) {
     size_t number = sal_word_index_find(&one->known, word->bytes, word->length);
-    if (number != SAL_NO_WORD) {
+    if (one->stem_of != NULL && number != SAL_NO_WORD) {
         *stem = one->stem_of[number];
         return SAL_OK;
     }

@@ -83,12 +83,10 @@ static int count_word(corpus_words *corpus, const char *bytes, size_t length, sa
     return SAL_OK;
 }
 
-/* The corpus of the next document; documents come corpus by corpus. */
-static int next_corpus(tfidf *self, const char *name, corpus_words **out, sal_error *err) {
-    if (self->corpus_count > 0 && strcmp(self->corpora[self->corpus_count - 1].name, name) == 0) {
-        *out = &self->corpora[self->corpus_count - 1];
+/* Make the corpus of the next document the last one; documents come corpus by corpus. */
+static int next_corpus(tfidf *self, const char *name, sal_error *err) {
+    if (self->corpus_count > 0 && strcmp(self->corpora[self->corpus_count - 1].name, name) == 0)
         return SAL_OK;
-    }
     int status = sal_grow((void **)&self->corpora, &self->corpus_capacity, self->corpus_count,
                           sizeof *self->corpora, err);
     if (status != SAL_OK)
@@ -96,19 +94,18 @@ static int next_corpus(tfidf *self, const char *name, corpus_words **out, sal_er
     corpus_words added = {.name = sal_copy_string(name)};
     if (added.name == NULL)
         return sal_fail_memory(err, "a corpus");
-    self->corpora[self->corpus_count] = added;
-    *out = &self->corpora[self->corpus_count++];
+    self->corpora[self->corpus_count++] = added;
     return SAL_OK;
 }
 
 static int count_document(tfidf *self, const sal_document *document, const sal_text *text,
                           sal_word_list *list, sal_error *err) {
-    corpus_words *corpus = NULL;
-    int status = next_corpus(self, document->corpus, &corpus, err);
+    int status = next_corpus(self, document->corpus, err);
     if (status == SAL_OK)
         status = sal_text_words(text, SAL_STRICT, document->text, document->text_length, list, err);
     if (status != SAL_OK)
         return status;
+    corpus_words *corpus = &self->corpora[self->corpus_count - 1];
     corpus->documents++;
     for (size_t i = 0; status == SAL_OK && i < list->count; i++)
         status = count_word(corpus, list->words[i].bytes, list->words[i].length, err);
@@ -169,9 +166,9 @@ static int rank(void *context, const sal_document *document, int replica, const 
     sal_sentence_words words = {0};
     double *idf = NULL;
     double *scores = sal_calloc(count, sizeof *scores);
-    int status = scores == NULL ? sal_fail_memory(err, "sentences") : SAL_OK;
-    if (status == SAL_OK)
-        status = sal_sentence_reader_read(self->reader, document, sentences, count, &words, err);
+    if (scores == NULL)
+        return sal_fail_memory(err, "sentences");
+    int status = sal_sentence_reader_read(self->reader, document, sentences, count, &words, err);
     if (status != SAL_OK)
         goto done;
     idf = sal_calloc(words.index.count, sizeof *idf);

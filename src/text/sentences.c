@@ -115,8 +115,9 @@ int sal_text_sentences(const char *bytes, size_t length, const char *language, s
                        size_t *count, sal_error *err) {
     sal_sentence_cutter *cutter = NULL;
     int status = sal_sentence_cutter_open(language, &cutter, err);
-    if (status == SAL_OK)
-        status = sal_sentence_cutter_cut(cutter, bytes, length, spans, count, err);
+    if (cutter == NULL)
+        return status;
+    status = sal_sentence_cutter_cut(cutter, bytes, length, spans, count, err);
     sal_sentence_cutter_close(cutter);
     return status;
 }
