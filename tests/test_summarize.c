@@ -86,6 +86,9 @@ static void built_in_prompts_are_those_of_the_paper(void **state) {
                  "UNIQUEMENT le texte du "
                  "résumé.",
                  "Résumez le texte suivant en exactement 30 mots: T");
+    sal_document quebec = make_document("mine", "fr-CA", "dialogue", "T");
+    check_prompt("text-first", &quebec, french,
+                 "T\n\nRésumez le dialogue ci-dessus en exactement 30 mots.");
     /* The corpus name decides before language and kind. */
     sal_document samsum = make_document("samsum", "en", "news", "T");
     check_prompt("paper-first", &samsum, dialogue,
@@ -117,6 +120,20 @@ static void a_language_without_prompt_needs_a_file(void **state) {
     fputs("Du fasst zusammen.\n---\nFasse in {n} Wörtern zusammen:\n{text}\n", file);
     fclose(file);
     check_prompt(path, &german, "Du fasst zusammen.", "Fasse in 30 Wörtern zusammen:\nT");
+
+    /* The same from an editor that ends lines with CR LF. */
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("Du fasst zusammen.\r\n---\r\nFasse in {n} Wörtern zusammen:\r\n{text}\r\n", file);
+    fclose(file);
+    check_prompt(path, &german, "Du fasst zusammen.", "Fasse in 30 Wörtern zusammen:\r\nT");
+
+    /* Without a rule there is no system message, unless the document's language has one built in. */
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("Fasse in {n} Wörtern zusammen: {text}\n", file);
+    fclose(file);
+    check_prompt(path, &german, "", "Fasse in 30 Wörtern zusammen: T");
 
     file = fopen(path, "w");
     assert_non_null(file);

@@ -44,13 +44,19 @@ struct sal_template {
     char *user;
 };
 
+/* "fr-CA" is French, too. */
+static bool is_language(const char *language, const char *primary) {
+    const size_t length = strlen(primary);
+    return strncmp(language, primary, length) == 0 && strchr("-_", language[length]) != NULL;
+}
+
 static const row *find_row(const sal_document *document) {
     const size_t count = sizeof rows / sizeof rows[0];
     for (size_t i = 0; i < count; i++)
         if (rows[i].corpus != NULL && strcmp(rows[i].corpus, document->corpus) == 0)
             return &rows[i];
     for (size_t i = 0; i < count; i++)
-        if (strcmp(rows[i].language, document->language) == 0 &&
+        if (is_language(document->language, rows[i].language) &&
             strcmp(rows[i].kind, document->kind) == 0)
             return &rows[i];
     return NULL;
@@ -67,19 +73,31 @@ static void digest_rows(bool text_first, char digest[65]) {
     sal_sha256_finish(&hash, digest);
 }
 
-/* A line of only `---` separates the system message from the user message. */
+/* A line of only `---`, with LF or CR LF around it.
+ * out    *next what follows it; return its start with the line end before it, or NULL */
+static const char *find_rule(const char *text, const char **next) {
+    for (const char *at = strstr(text, "\n---"); at != NULL; at = strstr(at + 1, "\n---")) {
+        *next = at + strlen("\n---");
+        *next += **next == '\r';
+        if (*(*next)++ == '\n')
+            return at > text && at[-1] == '\r' ? at - 1 : at;
+    }
+    return NULL;
+}
+
 static int split_file(sal_template *self, const char *name, const sal_buffer *content,
                       sal_error *err) {
-    const char *user = content->bytes;
-    const char *rule = strstr(content->bytes, "\n---\n");
+    const char *user = NULL;
+    const char *rule = find_rule(content->bytes, &user);
     if (rule != NULL) {
         self->system = sal_copy_bytes(content->bytes, (size_t)(rule - content->bytes));
         if (self->system == NULL)
             return sal_fail_memory(err, "a template");
-        user = rule + strlen("\n---\n");
+    } else {
+        user = content->bytes;
     }
     size_t length = strlen(user);
-    while (length > 0 && user[length - 1] == '\n')
+    while (length > 0 && (user[length - 1] == '\n' || user[length - 1] == '\r'))
         length--; /* editors end files with a newline; a prompt does not */
     self->user = sal_copy_bytes(user, length);
     if (self->user == NULL)
@@ -164,7 +182,8 @@ static int fill(const char *pattern, const sal_document *document, int n, sal_bu
             status = sal_buffer_add(out, pattern++, 1, err);
         }
     }
-    return status;
+    /* An empty message is a message, not a missing one. */
+    return status == SAL_OK ? sal_buffer_add(out, "", 0, err) : status;
 }
 
 int sal_template_render(const sal_template *prompt_template, const sal_document *document, int n,
