@@ -74,12 +74,21 @@ PRIMITIVE vector transposed_sum(const vector *v) {
 
 #include "attention_body.h"
 
-TARGET static void widen(const uint16_t *in, int64_t count, float *out) {
+TARGET static bool widen(const uint16_t *in, int64_t count, float *out) {
+    const __m128i top = _mm_set1_epi16(0x7c00); /* the exponent of infinities and NaN */
+    __m128i bad = _mm_setzero_si128();
     int64_t i = 0;
-    for (; i + LANES <= count; i += LANES)
-        save(out + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(in + i))));
-    for (; i < count; i++)
+    bool finite = true;
+    for (; i + LANES <= count; i += LANES) {
+        __m128i half = _mm_loadu_si128((const __m128i *)(in + i));
+        bad = _mm_or_si128(bad, _mm_cmpeq_epi16(_mm_and_si128(half, top), top));
+        save(out + i, _mm256_cvtph_ps(half));
+    }
+    for (; i < count; i++) {
+        finite = finite && (in[i] & 0x7c00) != 0x7c00;
         out[i] = _cvtsh_ss(in[i]);
+    }
+    return finite && _mm_testz_si128(bad, bad);
 }
 
 TARGET static uint64_t see(const uint16_t *mask, int64_t count, bool *biased) {

@@ -82,15 +82,22 @@ PRIMITIVE vector transposed_sum(const vector *v) {
 
 #include "attention_body.h"
 
-TARGET static void widen(const uint16_t *in, int64_t count, float *out) {
+TARGET static bool widen(const uint16_t *in, int64_t count, float *out) {
+    const __m256i top = _mm256_set1_epi16(0x7c00); /* the exponent of infinities and NaN */
+    __mmask16 bad = 0;
     int64_t i = 0;
-    for (; i + LANES <= count; i += LANES)
-        save(out + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(in + i))));
+    for (; i + LANES <= count; i += LANES) {
+        __m256i half = _mm256_loadu_si256((const __m256i *)(in + i));
+        bad |= _mm256_cmpeq_epi16_mask(_mm256_and_si256(half, top), top);
+        save(out + i, _mm512_cvtph_ps(half));
+    }
     if (i < count) {
         __mmask16 rest = (__mmask16)((1u << (count - i)) - 1);
-        _mm512_mask_storeu_ps(out + i, rest,
-                              _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(rest, in + i)));
+        __m256i half = _mm256_maskz_loadu_epi16(rest, in + i);
+        bad |= _mm256_cmpeq_epi16_mask(_mm256_and_si256(half, top), top);
+        _mm512_mask_storeu_ps(out + i, rest, _mm512_cvtph_ps(half));
     }
+    return bad == 0;
 }
 
 TARGET static uint64_t see(const uint16_t *mask, int64_t count, bool *biased) {

@@ -40,8 +40,8 @@ typedef struct sal_chunk {
 
 typedef struct sal_attention_kernel {
     int lanes;
-    /** Half to float. in [count] half; out [count] */
-    void (*widen)(const uint16_t *in, int64_t count, float *out);
+    /** Half to float. in [count] half; out [count]. True when all are finite. */
+    bool (*widen)(const uint16_t *in, int64_t count, float *out);
     /** Bit k: mask[k] is not -inf, k < count <= 64. *biased is set when one of these is not 0. */
     uint64_t (*see)(const uint16_t *mask, int64_t count, bool *biased);
     /** Scores, running maximum, exponentials, sums and output of one chunk. */

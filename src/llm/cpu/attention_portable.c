@@ -99,9 +99,13 @@ static float float_of_half(uint16_t half) {
     return value;
 }
 
-static void widen(const uint16_t *in, int64_t count, float *out) {
-    for (int64_t i = 0; i < count; i++)
+static bool widen(const uint16_t *in, int64_t count, float *out) {
+    int bad = 0;
+    for (int64_t i = 0; i < count; i++) {
+        bad |= (in[i] & 0x7c00) == 0x7c00;
         out[i] = float_of_half(in[i]);
+    }
+    return bad == 0;
 }
 
 static uint64_t see(const uint16_t *mask, int64_t count, bool *biased) {

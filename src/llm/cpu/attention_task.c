@@ -75,14 +75,6 @@ static const char *value_at(const sal_plan *plan, int64_t slab, int64_t key) {
            (size_t)(slab % a->heads_kv) * a->v_head + (size_t)key * a->v_key;
 }
 
-static bool finite_row(const float *row, int64_t count) {
-    /* x * 0 is 0 for finite x and NaN otherwise. */
-    float zero = 0;
-    for (int64_t i = 0; i < count; i++)
-        zero += row[i] * 0.0f;
-    return zero == 0.0f;
-}
-
 uint64_t sal_task_widen(const sal_plan *plan, int64_t slab, int64_t chunk, float *keys,
                         float *values) {
     const sal_attention *a = plan->a;
@@ -96,14 +88,15 @@ uint64_t sal_task_widen(const sal_plan *plan, int64_t slab, int64_t chunk, float
             memset(value, 0, (size_t)plan->value_width * sizeof *value);
             continue;
         }
-        plan->kernel->widen((const uint16_t *)(const void *)key_at(plan, slab, key), a->width, row);
+        (void)plan->kernel->widen((const uint16_t *)(const void *)key_at(plan, slab, key), a->width,
+                                  row);
         if (plan->value_width == 0)
             continue;
-        plan->kernel->widen((const uint16_t *)(const void *)value_at(plan, slab, key),
-                            a->value_width, value);
+        const bool finite = plan->kernel->widen(
+            (const uint16_t *)(const void *)value_at(plan, slab, key), a->value_width, value);
         const size_t rest = (size_t)(plan->value_width - a->value_width);
         memset(value + a->value_width, 0, rest * sizeof *value);
-        if (!finite_row(value, a->value_width)) {
+        if (!finite) {
             memset(value, 0, (size_t)plan->value_width * sizeof *value);
             poisoned |= UINT64_C(1) << k;
         }
@@ -170,7 +163,7 @@ static void fill_bias(const task *t, const sal_block *block, int64_t chunk) {
             continue;
         const char *mask = (const char *)a->mask + (size_t)t->stream * a->mask_stream +
                            (size_t)query * a->mask_query + (size_t)first * sizeof(uint16_t);
-        plan->kernel->widen((const uint16_t *)(const void *)mask, count, bias);
+        (void)plan->kernel->widen((const uint16_t *)(const void *)mask, count, bias);
         for (int64_t k = 0; k < count; k++)
             t->bias[k * plan->rows + row] = bias[k] == -INFINITY ? 0.0f : bias[k] * LOG2_E;
     }
@@ -192,7 +185,7 @@ static void add_poisoned(const task *t, const sal_block *block, const sal_chunk 
             float *out = c->out + row * plan->value_width;
             for (int64_t i = 0; i < count; i++) {
                 float value;
-                plan->kernel->widen((const uint16_t *)(const void *)half + i, 1, &value);
+                (void)plan->kernel->widen((const uint16_t *)(const void *)half + i, 1, &value);
                 out[i] += value * c->weights[k * plan->rows + row];
             }
         }
