@@ -208,7 +208,11 @@ static void another_configuration_under_a_name_says_what_differs(void **state) {
     sal_study *study = ((fixture *)*state)->study;
     sal_error err = {0};
     int64_t key = 0;
-    add_summarizer(study, "smol", "model", "{\"sampling\":{\"top_p\":0.9},\"seed\":1}");
+    int64_t document = add_document(study, "news", "a", "t", NULL);
+    int64_t smol =
+        add_summarizer(study, "smol", "model", "{\"sampling\":{\"top_p\":0.9},\"seed\":1}");
+    const sal_summary summary = {document, smol, 10, 0, SAL_STATUS_OK, "one", 3, 1, -1, -1, NULL};
+    assert_ok(sal_study_put_summaries(study, &summary, 1, NULL, &err));
     sal_summarizer_info info =
         make_summarizer("smol", "model", "{\"sampling\":{\"top_k\":20},\"seed\":7}");
     assert_int_equal(sal_study_put_summarizer(study, &info, &key, &err), SAL_EEXISTS);
@@ -225,6 +229,26 @@ static void another_configuration_under_a_name_says_what_differs(void **state) {
     info.config = "{}";
     info.digest = "0123";
     assert_int_equal(sal_study_put_summarizer(study, &info, &key, &err), SAL_EINVAL);
+}
+
+/* A run that failed before its first summary (a wrong option, a missing file) must not keep the name. */
+static void a_name_without_summaries_is_free(void **state) {
+    sal_study *study = ((fixture *)*state)->study;
+    sal_error err = {0};
+    int64_t key = 0;
+    int64_t first = add_summarizer(study, "smol", "model", "{\"lengths\":[1]}");
+    const sal_score score = {
+        .words = "", .measure = "summaries", .value = 0, .low = NAN, .high = NAN};
+    assert_ok(sal_study_put_scores(study, "news", first, SAL_STRICT, &score, 1, &err));
+    sal_summarizer_info info = make_summarizer("smol", "model", "{\"lengths\":[2]}");
+    assert_ok(sal_study_put_summarizer(study, &info, &key, &err));
+
+    sal_summarizer_list *list = NULL;
+    assert_ok(sal_study_list_summarizers(study, &list, &err));
+    assert_int_equal(list->count, 1);
+    assert_string_equal(list->items[0].config, "{\"lengths\":[2]}");
+    assert_int_equal(list->items[0].key, key);
+    sal_summarizer_list_free(list);
 }
 
 static void summaries_come_back_sorted_and_are_replaced(void **state) {
@@ -518,6 +542,7 @@ int main(void) {
         with_study(a_document_is_found_by_id),
         with_study(a_summarizer_keeps_its_whole_description),
         with_study(another_configuration_under_a_name_says_what_differs),
+        with_study(a_name_without_summaries_is_free),
         with_study(summaries_come_back_sorted_and_are_replaced),
         with_study(a_unit_with_a_bad_summary_is_not_stored_at_all),
         with_study(missing_summaries_are_what_a_run_must_still_make),

@@ -90,11 +90,62 @@ static int fail_different(sal_study *study, const sal_summarizer_info *info, con
     return rc;
 }
 
+/* A run that ended before its first summary (a wrong option, a missing file) leaves a name with nothing
+ * behind it: another configuration may have it. */
+static int is_empty(sal_study *study, int64_t key, bool *empty, sal_error *err) {
+    study_query query = {0};
+    bool row = false;
+    int rc = study_query_open(study,
+                              "SELECT 1 FROM summaries WHERE summarizer = ?1"
+                              " UNION ALL SELECT 1 FROM importance_units WHERE summarizer = ?1"
+                              " LIMIT 1",
+                              &query, err);
+    if (rc == SAL_OK) {
+        study_bind_integer(&query, key);
+        rc = study_query_next(&query, &row, err);
+    }
+    study_query_close(&query);
+    *empty = !row;
+    return rc;
+}
+
+static int remove_empty(sal_study *study, int64_t key, sal_error *err) {
+    static const char *const deletions[] = {"DELETE FROM scores WHERE summarizer = ?",
+                                            "DELETE FROM summarizers WHERE summarizer = ?"};
+    int rc = SAL_OK;
+    for (size_t i = 0; rc == SAL_OK && i < sizeof deletions / sizeof deletions[0]; i++) {
+        study_query query = {0};
+        rc = study_query_open(study, deletions[i], &query, err);
+        if (rc == SAL_OK) {
+            study_bind_integer(&query, key);
+            rc = study_query_run(&query, err);
+        }
+    }
+    return rc;
+}
+
+/* Refuse another configuration under a name that is in use; take the name from one that is not. */
+static int replace_other(sal_study *study, const sal_summarizer_info *info, const char *stored,
+                         int64_t *key, sal_error *err) {
+    bool empty = false;
+    int rc = is_empty(study, *key, &empty, err);
+    if (rc != SAL_OK) {
+        return rc;
+    }
+    if (!empty) {
+        return fail_different(study, info, stored, err);
+    }
+    rc = remove_empty(study, *key, err);
+    *key = 0;
+    return rc;
+}
+
 /* *key 0 when the name is free. */
 static int find_same(sal_study *study, const sal_summarizer_info *info, const char *digest,
                      int64_t *key, sal_error *err) {
     study_query query = {0};
     bool row = false;
+    char *stored = NULL;
     *key = 0;
     int rc = study_query_open(
         study, "SELECT summarizer, digest, config FROM summarizers WHERE name = ?", &query, err);
@@ -104,13 +155,16 @@ static int find_same(sal_study *study, const sal_summarizer_info *info, const ch
     }
     if (rc == SAL_OK && row) {
         const char *its_digest = (const char *)sqlite3_column_text(query.statement, 1);
-        const char *its_config = (const char *)sqlite3_column_text(query.statement, 2);
         *key = sqlite3_column_int64(query.statement, 0);
         if (its_digest == NULL || strcmp(its_digest, digest) != 0) {
-            rc = fail_different(study, info, its_config, err);
+            rc = study_column_copy(&query, 2, &stored, NULL, err);
         }
     }
     study_query_close(&query);
+    if (rc == SAL_OK && stored != NULL) {
+        rc = replace_other(study, info, stored, key, err);
+    }
+    sal_free(stored);
     return rc;
 }
 
