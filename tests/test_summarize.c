@@ -339,11 +339,39 @@ static void no_allocation_failure_harms_the_study(void **state) {
     assert_ok(sal_study_close(study, &err));
 }
 
+/* Where a text ends that is cut after n words, and whether a word may still follow. */
+static void check_cut(const fixture *f, const char *text, int n, const char *kept, bool complete) {
+    sal_error err = {0};
+    sal_span span = {0};
+    bool is_complete = false;
+    assert_ok(sal_length_cut(f->text, text, strlen(text), n, &span, &is_complete, &err));
+    assert_int_equal(span.end - span.start, strlen(kept));
+    assert_memory_equal(text + span.start, kept, strlen(kept));
+    assert_int_equal(is_complete, complete);
+}
+
+static void a_trimmed_text_ends_with_a_whole_word(void **state) {
+    const fixture *f = *state;
+    check_cut(f, "a plan for ten", 4, "a plan for ten", false); /* it may become tenth */
+    check_cut(f, "a plan for ten ", 4, "a plan for ten", true);
+    check_cut(f, "a plan for ten, as", 4, "a plan for ten", true);
+    check_cut(f, "a plan for ten-", 4, "a plan for ten", false);
+    check_cut(f, "a plan for ten-year", 4, "a plan for ten-year", false);
+    check_cut(f, "a plan for ten- year", 4, "a plan for ten", true);
+    check_cut(f, "they don\xE2\x80\x99", 2, "they don", false);
+    check_cut(f, "they don\xE2\x80\x99t ", 2, "they don\xE2\x80\x99t", true);
+    check_cut(f, "up by 3.", 3, "up by 3", false);
+    check_cut(f, "up by 3.5 ", 3, "up by 3.5", true);
+    check_cut(f, "up by 3. Then", 3, "up by 3", true);
+    check_cut(f, "Here is the 2-word summary: two words more", 2, "two words", true);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(built_in_prompts_are_those_of_the_paper),
         cmocka_unit_test(a_language_without_prompt_needs_a_file),
         cmocka_unit_test(length_policies_parse_whole_or_not_at_all),
+        cmocka_unit_test(a_trimmed_text_ends_with_a_whole_word),
         cmocka_unit_test(sentences_are_taken_by_rank_cut_and_printed_in_order),
         cmocka_unit_test(the_stage_makes_what_is_missing_and_nothing_twice),
         cmocka_unit_test(another_configuration_needs_another_name),

@@ -146,9 +146,11 @@ static int refuse_too_long(const local *self, const sal_prompt *prompts, size_t 
     return SAL_OK;
 }
 
-/* Text, status and counts of a draft from what was generated. */
+/* Text, status and counts of a draft from what was generated.
+ * out    *words of it, cleaned: an opening such as "Here is the 10-word summary:" is no part of the length */
 static int take_result(const local *self, const sal_generate_result *result,
-                       const sal_prompt *prompt, int n, sal_summary_draft *draft, sal_error *err) {
+                       const sal_prompt *prompt, int n, sal_summary_draft *draft, int64_t *words,
+                       sal_error *err) {
     sal_span kept = {0, result->length};
     bool complete = false;
     int status = SAL_OK;
@@ -162,14 +164,13 @@ static int take_result(const local *self, const sal_generate_result *result,
     draft->prompt_tokens = (int64_t)prompt->tokens.count;
     if (draft->text == NULL)
         return sal_fail_memory(err, "a summary");
-    size_t words = 0;
-    status = sal_text_count_words(self->text, draft->text, draft->text_length, &words, err);
+    status = sal_summary_draft_words(self->text, draft, words, err);
     if (status != SAL_OK)
         return status;
-    draft->status = words == 0                                     ? SAL_STATUS_REFUSED
+    draft->status = *words == 0                                    ? SAL_STATUS_REFUSED
                     : result->ended || result->stopped || complete ? SAL_STATUS_OK
                                                                    : SAL_STATUS_TRUNCATED;
-    if (words > 0)
+    if (*words > 0)
         return SAL_OK;
     draft->error = sal_copy_string("the model gave no word");
     return draft->error == NULL ? sal_fail_memory(err, "a summary") : SAL_OK;
@@ -202,11 +203,10 @@ static int decode_pending(local *self, const sal_document *document, const sal_s
     for (size_t i = 0; status == SAL_OK && i < b->count; i++) {
         size_t at = b->pending[i];
         sal_summary_draft draft = {.tokens = -1, .prompt_tokens = -1};
-        status = take_result(self, &b->results[i], &b->prompts[at], jobs[at].length, &draft, err);
-        size_t words = 0;
-        if (status == SAL_OK)
-            status = sal_text_count_words(self->text, draft.text, draft.text_length, &words, err);
-        int64_t distance = llabs((int64_t)words - jobs[at].length);
+        int64_t words = 0;
+        status = take_result(self, &b->results[i], &b->prompts[at], jobs[at].length, &draft, &words,
+                             err);
+        int64_t distance = llabs(words - jobs[at].length);
         if (status == SAL_OK && (attempt == 0 || distance < distances[at])) {
             sal_summary_draft_free(&drafts[at]);
             drafts[at] = draft;

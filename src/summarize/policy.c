@@ -25,6 +25,24 @@ int sal_length_policy_parse(const char *policy, bool *trim, int *retries, sal_er
                     policy);
 }
 
+/* A hyphen or an apostrophe makes one word with what follows ("ten" becomes "ten-year"), a full stop with digits ("3" "3.5"): until
+ * that is seen, the word before it may still grow. */
+static bool may_grow(const char *after, size_t length) {
+    size_t at = 0;
+    if (length == 1 && after[0] == '.')
+        return true;
+    while (at < length) {
+        if (after[at] == '-' || after[at] == '\'')
+            at++;
+        else if (length - at >= 3 && (memcmp(after + at, "\xE2\x80\x98", 3) == 0 ||
+                                      memcmp(after + at, "\xE2\x80\x99", 3) == 0))
+            at += 3;
+        else
+            return false;
+    }
+    return true;
+}
+
 int sal_length_cut(const sal_text *text, const char *bytes, size_t length, int n, sal_span *kept,
                    bool *complete, sal_error *err) {
     size_t end = 0;
@@ -35,9 +53,9 @@ int sal_length_cut(const sal_text *text, const char *bytes, size_t length, int n
                               &count, err);
     if (status != SAL_OK)
         return status;
-    /* The word is whole once something stands after it, white space included, which cleaning has stripped. */
-    *complete = count == (size_t)n && kept->start + end < length;
     kept->end = kept->start + end;
+    /* Something stands after the word: white space, too, which cleaning has stripped. */
+    *complete = count == (size_t)n && !may_grow(bytes + kept->end, length - kept->end);
     return SAL_OK;
 }
 

@@ -129,7 +129,8 @@ int sal_length_policy_parse(const char *policy, bool *trim, int *retries,
                             sal_error *err) SAL_MUST_CHECK;
 
 /** Where the n-th word of a cleaned text ends (trim).
- *  out    *kept: what remains of bytes [length]; *complete: the n-th word is there, and something stands after it */
+ *  out    *kept: what remains of bytes [length]; *complete: the n-th word is there, and what stands after it makes it no longer
+ *         word ("ten-" may become "ten-year") */
 int sal_length_cut(const sal_text *text, const char *bytes, size_t length, int n, sal_span *kept,
                    bool *complete, sal_error *err) SAL_MUST_CHECK;
 
