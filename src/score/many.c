@@ -16,7 +16,7 @@
 #include "salient/memory.h"
 #include "stats/metrics.h"
 
-enum { DEPTHS = 4, DEEPEST = 10, RADIX = 256, DIGITS = 8 };
+enum { DEPTHS = 4, DEEPEST = 10, RADIX = 256, DIGITS = 8, INSERTION_AT_MOST = 4096 };
 static const size_t depths[DEPTHS] = {1, 3, 5, DEEPEST};
 static const double floor_probability = 1e-10;
 static const double guard = 1e-12;
@@ -55,19 +55,32 @@ typedef struct entry {
     size_t index;
 } entry;
 
-/* Entries by rising bits; the sorted ones end in the array that is returned. */
+/* Bring entries whose upper halves are in order into full order. */
+static void settle(entry *entries, size_t n) {
+    for (size_t i = 1; i < n; i++) {
+        const entry moved = entries[i];
+        size_t place = i;
+        for (; place > 0 && entries[place - 1].bits > moved.bits; place--)
+            entries[place] = entries[place - 1];
+        entries[place] = moved;
+    }
+}
+
+/* Entries by rising bits; the sorted ones end in the array that is returned. A document's numbers seldom agree in their upper halves, so
+ * these are sorted digit by digit and the rest is settled by insertion; long texts get all digits, as insertion is quadratic. */
 static entry *sort(entry *entries, entry *scratch, size_t n) {
-    size_t counts[DIGITS][RADIX] = {{0}};
+    const int first_digit = n <= INSERTION_AT_MOST ? DIGITS / 2 : 0;
+    uint32_t counts[DIGITS][RADIX] = {{0}};
     for (size_t i = 0; i < n; i++)
-        for (int d = 0; d < DIGITS; d++)
+        for (int d = first_digit; d < DIGITS; d++)
             counts[d][entries[i].bits >> (8 * d) & (RADIX - 1)]++;
-    for (int d = 0; d < DIGITS; d++) {
-        size_t *count = counts[d];
-        size_t place = 0;
+    for (int d = first_digit; d < DIGITS; d++) {
+        uint32_t *count = counts[d];
+        uint32_t place = 0;
         if (n == 0 || count[entries[0].bits >> (8 * d) & (RADIX - 1)] == n)
             continue; /* all alike in this digit */
         for (size_t r = 0; r < RADIX; r++) {
-            size_t here = count[r];
+            uint32_t here = count[r];
             count[r] = place;
             place += here;
         }
@@ -77,6 +90,8 @@ static entry *sort(entry *entries, entry *scratch, size_t n) {
         entries = scratch;
         scratch = swap;
     }
+    if (first_digit > 0)
+        settle(entries, n);
     return entries;
 }
 
@@ -123,8 +138,8 @@ static double clip(double value) {
     return value < floor_probability ? floor_probability : value > 1 ? 1 : value;
 }
 
-/* Clip, bring to sum 1, and take logarithms. */
-static void clip_all(const double *p, size_t n, double *clipped, double *logs) {
+/* Clip, bring to sum 1, and take logarithms. return the logarithm of the clipped numbers' sum */
+static double clip_all(const double *p, size_t n, double *clipped, double *logs) {
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += clipped[i] = clip(p[i]);
@@ -133,6 +148,7 @@ static void clip_all(const double *p, size_t n, double *clipped, double *logs) {
         logs[i] = log(clipped[i]) - log_sum;
         clipped[i] /= sum;
     }
+    return log_sum;
 }
 
 static void fill_distributions(sal_metrics_reference *r, const double *reference) {
@@ -148,8 +164,8 @@ static void fill_distributions(sal_metrics_reference *r, const double *reference
     }
     for (size_t i = 0; i < n; i++)
         r->b[i] = r->p[i] * r->p[i] / (squares + guard);
-    clip_all(r->b, n, r->b, r->log_b);
-    clip_all(r->p, n, r->a, r->log_a);
+    (void)clip_all(r->b, n, r->b, r->log_b);
+    (void)clip_all(r->p, n, r->a, r->log_a);
     r->kl_uniform = sal_stats_kl_uniform(r->p, n);
     for (size_t i = 0; i < n; i++) {
         const double base = r->protocol == SAL_STRICT ? r->a[i] : r->p[i] / (sum + guard);
@@ -355,7 +371,7 @@ static void diverge(const sal_metrics_reference *r, const double *q, double *cli
     double kl = 0;
     double kl_power2 = 0;
     double js = 0;
-    clip_all(q, n, clipped, logs);
+    const double log_sum = clip_all(q, n, clipped, logs);
     for (size_t i = 0; i < n; i++) {
         kl += r->a[i] * (r->log_a[i] - logs[i]);
         kl_power2 += r->b[i] * (r->log_b[i] - logs[i]);
@@ -366,13 +382,15 @@ static void diverge(const sal_metrics_reference *r, const double *q, double *cli
     if (r->kl_uniform > floor_probability)
         values[SAL_METRIC_KL_NORMALIZED] = 1 - kl / r->kl_uniform;
     fill_renyi(r, r->protocol == SAL_STRICT ? clipped : q, values);
-    /* p ln p/m + q ln q/m over two, with m ln(p/m) as differences of logarithms; q's own are those of q / sum. */
+    /* p ln p/m + q ln q/m over two, with differences of logarithms; those of q are there already, but where q was clipped. */
     for (size_t i = 0; i < n; i++) {
         const double p = r->p[i];
         const double middle = log((p + q[i]) / 2);
         if (p > 0)
             js += p * (r->log_p[i] - middle);
-        if (q[i] > 0)
+        if (q[i] >= floor_probability && q[i] <= 1)
+            js += q[i] * (logs[i] + log_sum - middle);
+        else if (q[i] > 0)
             js += q[i] * (log(q[i]) - middle);
     }
     values[SAL_METRIC_JS] = js / 2;
