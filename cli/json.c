@@ -1,55 +1,41 @@
 #include "json.h"
 
 #include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* The escape of a byte that must not stand in a JSON string as it is; NULL for all others. */
-static const char *escape(unsigned char byte, char room[8]) {
-    switch (byte) {
-    case '"':
-        return "\\\"";
-    case '\\':
-        return "\\\\";
-    case '\n':
-        return "\\n";
-    case '\r':
-        return "\\r";
-    case '\t':
-        return "\\t";
-    default:
-        break;
+#include "salient/json.h"
+#include "salient/text.h"
+
+#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
+
+/* Names of files and words of the command line may be any bytes; what is no UTF-8 is shown as such. */
+static int add_repaired(sal_buffer *out, const char *bytes, size_t length, sal_error *err) {
+    size_t bad = 0;
+    int status = 0;
+    while (status == 0 && !sal_utf8_valid(bytes, length, &bad)) {
+        status = sal_buffer_add(out, bytes, bad, err);
+        if (status == 0) {
+            status = sal_buffer_add_string(out, REPLACEMENT, err);
+        }
+        bytes += bad + 1;
+        length -= bad + 1;
     }
-    if (byte >= 0x20 && byte != 0x7f) {
-        return NULL;
-    }
-    (void)snprintf(room, 8, "\\u%04x", (unsigned)byte);
-    return room;
+    return status != 0 ? status : sal_buffer_add(out, bytes, length, err);
 }
 
 int json_add_text(sal_buffer *out, const char *bytes, size_t length, sal_error *err) {
-    int status = sal_buffer_add(out, "\"", 1, err);
-    size_t start = 0; /* of the bytes not yet written */
-    for (size_t i = 0; status == 0 && i < length; i++) {
-        char room[8];
-        const char *replacement = escape((unsigned char)bytes[i], room);
-        if (replacement == NULL) {
-            continue;
-        }
-        if (i > start) {
-            status = sal_buffer_add(out, bytes + start, i - start, err);
-        }
-        if (status == 0) {
-            status = sal_buffer_add_string(out, replacement, err);
-        }
-        start = i + 1;
+    const sal_sink sink = sal_buffer_sink(out);
+    sal_buffer repaired = {0};
+    size_t bad = 0;
+    if (sal_utf8_valid(bytes, length, &bad)) {
+        return sal_json_string(&sink, bytes, length, err);
     }
-    if (status == 0 && length > start) {
-        status = sal_buffer_add(out, bytes + start, length - start, err);
+    int status = add_repaired(&repaired, bytes, length, err);
+    if (status == 0) {
+        status = sal_json_string(&sink, repaired.bytes, repaired.length, err);
     }
-    return status != 0 ? status : sal_buffer_add(out, "\"", 1, err);
+    sal_buffer_free(&repaired);
+    return status;
 }
 
 int json_add_string(sal_buffer *out, const char *string, sal_error *err) {
@@ -58,17 +44,8 @@ int json_add_string(sal_buffer *out, const char *string, sal_error *err) {
 }
 
 int json_add_number(sal_buffer *out, double value, sal_error *err) {
-    char text[40];
-    if (!isfinite(value)) {
-        return sal_buffer_add_string(out, "null", err);
-    }
-    for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, value);
-        if (!(strtod(text, NULL) != value)) {
-            break;
-        }
-    }
-    return sal_buffer_add_string(out, text, err);
+    const sal_sink sink = sal_buffer_sink(out);
+    return sal_json_double(&sink, value, err);
 }
 
 /* ---- objects --------------------------------------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/** The little JSON that the program writes itself; the library writes the rest. */
+/** JSON into a buffer: the spelling is the library's (salient/json.h), objects are written field by field. */
 #ifndef CLI_JSON_H
 #define CLI_JSON_H
 
@@ -8,7 +8,7 @@
 
 #include "salient/memory.h"
 
-/** Add a JSON string of UTF-8 bytes [length], quotes included; control characters are escaped, the rest stays UTF-8. */
+/** Add a JSON string of bytes [length], quotes included; what is no UTF-8 becomes U+FFFD. */
 int json_add_text(sal_buffer *out, const char *bytes, size_t length, sal_error *err) SAL_MUST_CHECK;
 
 /** The same for a NUL-terminated string; NULL gives null. */

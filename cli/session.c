@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "salient/model.h"
+#include "salient/text.h"
 #include "salient/version.h"
 
 #define RED "31"
@@ -130,13 +131,29 @@ void tally_add(sal_tally *sum, const sal_tally *stage) {
 
 /* ---- the run log ----------------------------------------------------------------------------------------------------------- */
 
+/* A word that is no UTF-8, as $'...': names of files may be any bytes, the run log is text. */
+static int add_bytes_quoted(sal_buffer *out, const char *word, sal_error *err) {
+    int status = sal_buffer_add_string(out, "$'", err);
+    for (const char *at = word; status == 0 && *at != '\0'; at++) {
+        const unsigned char byte = (unsigned char)*at;
+        const bool as_it_is = byte >= 0x20 && byte < 0x7f && byte != '\'' && byte != '\\';
+        status = as_it_is ? sal_buffer_add(out, at, 1, err)
+                          : sal_buffer_add_format(out, err, "\\x%02x", byte);
+    }
+    return status != 0 ? status : sal_buffer_add_string(out, "'", err);
+}
+
 /* A word as a shell would have to be told it. */
 static int add_quoted(sal_buffer *out, const char *word, sal_error *err) {
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%";
+    size_t bad = 0;
     int status = 0;
     if (*word != '\0' && strspn(word, plain) == strlen(word)) {
         return sal_buffer_add_string(out, word, err);
+    }
+    if (!sal_utf8_valid(word, strlen(word), &bad)) {
+        return add_bytes_quoted(out, word, err);
     }
     status = sal_buffer_add_string(out, "'", err);
     for (const char *at = word; status == 0 && *at != '\0'; at++) {

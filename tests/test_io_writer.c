@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "io/json_writer.h"
+#include "salient/json.h"
 
 static void writes(const char *bytes, size_t length, const char *wanted) {
     sal_buffer buffer = {0};

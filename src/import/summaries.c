@@ -4,7 +4,7 @@
 
 #include "import/import_internal.h"
 #include "import/slots.h"
-#include "io/json_writer.h"
+#include "salient/json.h"
 #include "salient/text.h"
 
 typedef struct summary_importer {

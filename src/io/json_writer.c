@@ -1,4 +1,4 @@
-#include "io/json_writer.h"
+#include "salient/json.h"
 
 #include <float.h>
 #include <inttypes.h>

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/json_writer.h"
+#include "salient/json.h"
 #include "io/safetensors.h"
 
 /* One tensor's place. */

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "io/json_writer.h"
+#include "salient/json.h"
 #include "report/report_internal.h"
 
 /* The comma before a value or key, where one is due. False when an earlier call failed. */

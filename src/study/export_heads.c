@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "io/json_writer.h"
+#include "salient/json.h"
 #include "salient/file.h"
 #include "salient/heads.h"
 #include "study/study_internal.h"

@@ -1,7 +1,7 @@
 /* README.md of the export: a data set card as Hugging Face reads them. */
 #include <string.h>
 
-#include "io/json_writer.h"
+#include "salient/json.h"
 #include "salient/version.h"
 #include "study/export_original.h"
 

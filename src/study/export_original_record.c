@@ -1,7 +1,7 @@
 /* One record as the original's scripts write it (_1_data_generation.py, _2_data_preprocess.py). */
 #include <string.h>
 
-#include "io/json_writer.h"
+#include "salient/json.h"
 #include "study/export_original.h"
 
 static const original_fields news_fields = {"article", "highlights", "summary"};

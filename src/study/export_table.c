@@ -5,7 +5,7 @@
  * sorts is one document's rows at a time, so memory stays bounded. */
 #include <string.h>
 
-#include "io/json_writer.h"
+#include "salient/json.h"
 #include "study/study_internal.h"
 
 /* How a column's value is written. */

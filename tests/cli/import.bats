@@ -108,6 +108,16 @@ END
     lacks err $'\xe2\x80\xae'
 }
 
+@test "names that are no UTF-8 are file names like any other, and stand in the run log as a shell would be told them" {
+    local name=$'artic\xffles.jsonl'
+    printf '{"id":"a","text":"One two."}\n' >"$name" 2>/dev/null || skip 'this file system takes no such names'
+    salient import $'st\xffudy' "$name" --corpus news && expect 0
+    salient export $'st\xffudy' --table runs && expect 0
+    grep -qF "import \$'st\\\\xffudy' \$'artic\\\\xffles.jsonl' --corpus news" out
+    salient import study "$name" && expect 1 # the corpus would be called so
+    grep -q 'UTF-8' err
+}
+
 @test "--limit takes the first records" {
     salient import study "$SOURCE/examples/demo/news.jsonl" --limit 3
     expect 0

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/json_writer.h"
+#include "salient/json.h"
 #include "io/reader.h"
 #include "salient/memory.h"
 #include "salient/text.h"

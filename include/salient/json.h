@@ -3,13 +3,17 @@
  *  One value has one spelling, so that equal data is equal bytes: strings escape only what JSON demands, a number is the shortest
  *  decimal that reads back as the same double. Punctuation (braces, commas, keys' colons) is the caller's.
  */
-#ifndef SALIENT_IO_JSON_WRITER_H
-#define SALIENT_IO_JSON_WRITER_H
+#ifndef SALIENT_JSON_H
+#define SALIENT_JSON_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "salient/memory.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /** A quoted JSON string. Escaped: `"`, `\`, and control characters below U+0020 (\b \f \n \r \t, else \u00XX); all other characters
  *  stand as they are, in UTF-8.
@@ -44,4 +48,7 @@ size_t sal_json_format_double(double value, char text[SAL_JSON_DOUBLE_ROOM]);
 int sal_csv_field(const sal_sink *sink, const char *bytes, size_t length,
                   sal_error *err) SAL_MUST_CHECK;
 
+#ifdef __cplusplus
+}
+#endif
 #endif
