@@ -186,7 +186,7 @@ static const char *const examples[] = {
     "salient import mystudy examples/demo/news.jsonl",
     "salient import mystudy articles.csv --corpus cnn_dailymail --map "
     "text=article,reference=highlights",
-    "salient import mystudy predictions.json --summaries --corpus samsum --as llama-3.2-1b", NULL};
+    "salient import mystudy hf:abisee/cnn_dailymail:3.0.0:test --limit 100", NULL};
 static const struct option_row *const options[] = {rows, NULL};
 
 const struct command command_import = {
@@ -199,6 +199,13 @@ const struct command command_import = {
     "standard input (-) into the study STUDY, a folder that is made when it is not there. Texts "
     "are stored as they came. A record "
     "without an id gets FILE:line.\n\n"
+    "hf:OWNER/NAME[:CONFIG[:SPLIT]] fetches the rows of a data set of the Hugging Face hub, going "
+    "on "
+    "where an earlier run broke off; hf:OWNER/NAME/PATTERN fetches JSON files of its repository (* "
+    "and ? "
+    "within a folder, ** across folders), each predictions.json among them as summaries. HF_TOKEN, "
+    "where "
+    "set, opens what wants a key.\n\n"
     "A malformed file is refused whole; a record that cannot be used is skipped and listed. "
     "Importing a file twice changes "
     "nothing.",

@@ -17,6 +17,7 @@ extern const struct command command_score;
 extern const struct command command_verify;
 extern const struct command command_model_info;
 extern const struct command command_model_convert;
+extern const struct command command_model_pull;
 extern const struct command command_model_randomize;
 extern const struct command command_tap;
 extern const struct command command_run;

@@ -297,12 +297,11 @@ static void wrong_options_are_refused(void **state) {
           "the language \"French\" is not a code such as en or fr");
     fails(&f, "a.jsonl", "{}", &(sal_import_options){.format = "xml", .limit = -1}, SAL_EINVAL,
           "unknown input format \"xml\": it is json, jsonl, csv, tsv or txt");
-    assert_int_equal(
-        sal_import_file(f.study, "hf:abisee/cnn_dailymail", &plain, NULL, &f.tally, &f.error),
-        SAL_EUNSUPPORTED);
+    assert_int_equal(sal_import_file(f.study, "hf:cnn_dailymail", &plain, NULL, &f.tally, &f.error),
+                     SAL_EINVAL);
     assert_string_equal(f.error.text,
-                        "hf:abisee/cnn_dailymail: this build does not fetch from Hugging Face; "
-                        "download the files (huggingface-cli download) and import them");
+                        "hf:cnn_dailymail: this names no repository; one is hf:OWNER/NAME, for "
+                        "example hf:abisee/cnn_dailymail");
     assert_int_equal(
         sal_import_file(f.study, "/nowhere/missing.jsonl", &plain, NULL, &f.tally, &f.error),
         SAL_ENOTFOUND);

@@ -38,7 +38,8 @@ typedef struct sal_import_options {
         *format; /* "json", "jsonl", "csv", "tsv", "txt", or NULL: by extension, then by content */
 } sal_import_options;
 
-/** Import one file ("-": standard input) into a study open for writing. Importing it again changes nothing.
+/** Import one file ("-": standard input; "hf:OWNER/NAME[:CONFIG[:SPLIT]]": the rows of a data set of the hub; "hf:OWNER/NAME/PATTERN":
+ *  JSON files of its repository, `*` and `?` within a folder, two stars across folders) into a study open for writing. Importing it again changes nothing.
  *
  *  Documents     fields text|article|dialogue, id, reference|highlights|summary|synopsis, lang|language, kind; the first that is there.
  *                Without id: FILE:line.
@@ -49,11 +50,16 @@ typedef struct sal_import_options {
  *                configuration is the file's SHA-256 and the map.
  *  A field that --map gives to one of ours serves as no other; one that no record has is an error.
  *
+ *  hf:           The corpus is called NAME. Without CONFIG and SPLIT: the only ones there are, else those that the paper uses
+ *                (cnn_dailymail: 3.0.0, test; SAMSum: test), else test. Of a pattern each file is a transaction; a file that holds
+ *                neither documents nor summaries is told and counted. predictions.json holds summaries: their summarizer is called by its
+ *                two folders, their corpus by the last one; other files beside it are left out.
+ *                SALIENT_HUB and SALIENT_HUB_ROWS: other addresses than Hugging Face's.
  *  progress      note(): each skipped record as "FILE:line: skipped: why"; update() counts records, their total is not known (0)
  *  out    *tally added to: done = documents (or summaries) added, kept = already there, failed = skipped records
  *  errs   SAL_ENOTFOUND, SAL_EIO, SAL_EFORMAT, SAL_ELIMIT, SAL_ECANCELLED; SAL_EFORMAT too when no record at all could be used;
  *         SAL_EINVAL (options; an id that several corpora have), SAL_EEXISTS (another file has the summarizer's name: --as),
- *         SAL_EUNSUPPORTED (compressed files, Parquet, hf: sources). The study and *tally are then as they were. */
+ *         SAL_EUNSUPPORTED (compressed files, Parquet, a data set that wants a key: HF_TOKEN). The study and *tally are then as they were. */
 int sal_import_file(sal_study *study, const char *path, const sal_import_options *options,
                     const sal_progress *progress, sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
 

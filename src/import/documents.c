@@ -142,10 +142,7 @@ int sal_import_file(sal_study *study, const char *path, const sal_import_options
     int code = import_check_options(options, &job.map, err);
 
     if (code == SAL_OK && strncmp(path, "hf:", 3) == 0) {
-        code = sal_fail(err, SAL_EUNSUPPORTED,
-                        "%s: this build does not fetch from Hugging Face; download the files "
-                        "(huggingface-cli download) and import them",
-                        path);
+        return import_hub(study, path, options, progress, tally, err);
     }
     if (code == SAL_OK && options->summaries) {
         code = digest_input(path, &bytes, &in_memory, digest, err);

@@ -100,6 +100,21 @@ int import_documents(import_job *job, sal_error *err) SAL_MUST_CHECK;
 /** in     digest of the file */
 int import_summaries(import_job *job, const char *digest, sal_error *err) SAL_MUST_CHECK;
 
+/** Import an hf: source: its records are fetched into the cache and imported from there, as files are (hub.c). */
+int import_hub(sal_study *study, const char *source, const sal_import_options *options,
+               const sal_progress *progress, sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
+
+/** Fetch the rows of one split as JSONL, on from where an earlier run stopped (hub_rows.c).
+ *  in     name: OWNER/NAME; rest: "", ":CONFIG" or ":CONFIG:SPLIT"
+ *  out    path: of the file, which stays until it is removed */
+struct sal_hub;
+int import_hub_fetch_rows(const struct sal_hub *hub, const char *source, const char *name,
+                          const char *rest, int64_t limit, sal_buffer *path,
+                          sal_error *err) SAL_MUST_CHECK;
+
+/** True when a path fits a pattern: `*` and `?` within a folder, two stars across folders; all else is itself. */
+bool import_path_matches(const char *pattern, const char *path);
+
 /** What a record says of its summary. */
 typedef struct import_summary {
     const char *text;

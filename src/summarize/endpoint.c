@@ -194,24 +194,27 @@ static int draft_text(const endpoint *self, const unit *u, const endpoint_answer
                       sal_summary_draft *draft, sal_error *err) {
     sal_span kept = {0, answer->length};
     bool complete = false;
-    size_t words = 0;
+    int64_t words = 0;
     int status = SAL_OK;
     if (self->trim)
         status = sal_length_cut(self->text, answer->text, answer->length, u->job.length, &kept,
                                 &complete, err);
     if (status == SAL_OK)
-        status = sal_text_count_words(self->text, answer->text + kept.start, kept.end - kept.start,
-                                      &words, err);
+        status = make_draft(draft, SAL_STATUS_OK, answer->text + kept.start, kept.end - kept.start,
+                            NULL, err);
+    if (status == SAL_OK)
+        status = sal_summary_draft_words(self->text, draft, &words, err);
     if (status != SAL_OK)
         return status;
-    const sal_status how = words == 0                       ? SAL_STATUS_REFUSED
-                           : answer->truncated && !complete ? SAL_STATUS_TRUNCATED
-                                                            : SAL_STATUS_OK;
-    status = make_draft(draft, how, answer->text + kept.start, kept.end - kept.start,
-                        words == 0 ? "the model gave no word" : NULL, err);
     draft->tokens = answer->tokens;
     draft->prompt_tokens = answer->prompt_tokens;
-    return status;
+    if (answer->truncated && !complete)
+        draft->status = SAL_STATUS_TRUNCATED;
+    if (words > 0)
+        return SAL_OK;
+    draft->status = SAL_STATUS_REFUSED;
+    draft->error = sal_copy_string("the model gave no word");
+    return draft->error == NULL ? sal_fail_memory(err, "a summary") : SAL_OK;
 }
 
 /* Keep the draft that is nearer to the length asked for. */
@@ -293,6 +296,8 @@ static int settle_unit(endpoint *self, unit *u, const endpoint_answer *answer,
     self->failures = 0;
     if (status == SAL_OK)
         status = keep_better(self, u, &draft, err);
+    else
+        sal_summary_draft_free(&draft);
     if (status != SAL_OK)
         return status;
     if (refused || u->round == self->retries ||
