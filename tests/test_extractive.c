@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "salient/random.h"
+#include "stats/stats.h"
 #include "summarize/sentences.h"
 #include "summarize/summarizer.h"
 
@@ -206,7 +207,7 @@ static void sentences_without_words_or_neighbours_break_nothing(void **state) {
     assert_ok(sal_score_textrank(&words, scores, &err));
     for (size_t i = 0; i < 4; i++)
         assert_close(scores[i], 0.25, 1e-12, 0);
-    assert_ok(sal_order_by_score(scores, 4, order, &err));
+    assert_ok(sal_stats_order_falling(scores, 4, order, &err));
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(order[i], i); /* ties stay in document order */
     assert_ok(sal_score_lexrank(&words, scores, &err));
@@ -429,7 +430,7 @@ static void running_out_of_memory_is_an_error_and_leaks_nothing(void **state) {
         if (status == 0)
             status = sal_score_lexrank(&words, scores, &err);
         if (status == 0)
-            status = sal_order_by_score(scores, 4, order, &err);
+            status = sal_stats_order_falling(scores, 4, order, &err);
         if (status == 0)
             status = sal_order_sumbasic(&words, order, &err);
         bool reached = sal_faulty_reset();

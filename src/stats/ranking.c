@@ -2,26 +2,10 @@
  * the expectation over all orders of the group (METHODS 3). Without ties this is any sort order. */
 
 #include <math.h>
-#include <string.h>
 
 #include "salient/memory.h"
 #include "stats/metrics.h"
-
-/* Stable merge sort of indices by falling value: equal values stay in index order, so that sums run in one order on every machine. */
-static void sort_falling(const double *values, size_t *order, size_t *scratch, size_t n) {
-    for (size_t width = 1; width < n; width *= 2) {
-        for (size_t start = 0; start < n; start += 2 * width) {
-            size_t middle = start + width < n ? start + width : n;
-            size_t end = middle + width < n ? middle + width : n;
-            size_t i = start, j = middle, k = start;
-            while (i < middle && j < end)
-                scratch[k++] = values[order[j]] > values[order[i]] ? order[j++] : order[i++];
-            memcpy(scratch + k, order + i, (middle - i) * sizeof *order);
-            memcpy(scratch + k + (middle - i), order + j, (end - j) * sizeof *order);
-        }
-        memcpy(order, scratch, n * sizeof *order);
-    }
-}
+#include "stats/stats.h"
 
 int sal_stats_rank_scores(const double *scores, size_t n, sal_stats_ranking *out, sal_error *err) {
     sal_stats_ranking ranking = {.n = n};
@@ -32,9 +16,11 @@ int sal_stats_rank_scores(const double *scores, size_t n, sal_stats_ranking *out
         sal_stats_ranking_free(&ranking);
         return sal_fail_memory(err, "a ranking");
     }
-    for (size_t i = 0; i < n; i++)
-        ranking.order[i] = i;
-    sort_falling(scores, ranking.order, ranking.group, n);
+    int status = sal_stats_order_falling(scores, n, ranking.order, err);
+    if (status != SAL_OK) {
+        sal_stats_ranking_free(&ranking);
+        return status;
+    }
     for (size_t start = 0, end = 0; start < n; start = end) {
         double score = scores[ranking.order[start]];
         for (end = start; end < n && scores[ranking.order[end]] >= score; end++)

@@ -16,6 +16,14 @@
  *  cost   O(n log n) */
 int sal_stats_ranks(const double *values, size_t n, double *ranks, sal_error *err) SAL_MUST_CHECK;
 
+/** Indices by falling value; equal values in the order of their indices, so that it is one order on every machine.
+ *  in     values [n], no NaN
+ *  out    order [n], a permutation of 0..n-1
+ *  errs   SAL_ENOMEM
+ *  cost   O(n log n) */
+int sal_stats_order_falling(const double *values, size_t n, size_t *order,
+                            sal_error *err) SAL_MUST_CHECK;
+
 /** Pearson correlation.
  *  math   r = sum (x-mx)(y-my) / sqrt(sum (x-mx)^2 sum (y-my)^2), within [-1, 1]
  *  in     x, y [n]

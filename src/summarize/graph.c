@@ -8,7 +8,6 @@
 #include "summarize/graph.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { SOLVED_SENTENCES = 256, KEPT_SENTENCES = 1024, STEPS_AT_MOST = 1000 };
@@ -189,34 +188,5 @@ int sal_pagerank(const sal_sentence_graph *graph, size_t n, double *scores, sal_
         iterate(&w, scores, next);
     sal_free(next);
     sal_free(w.rows);
-    return SAL_OK;
-}
-
-/* ---- order ------------------------------------------------------------------------------------------------- */
-
-typedef struct scored {
-    double score;
-    size_t index;
-} scored;
-
-static int compare(const void *a, const void *b) {
-    const scored *left = a;
-    const scored *right = b;
-    if (left->score != right->score)
-        return left->score > right->score ? -1 : 1;
-    return left->index < right->index ? -1 : left->index > right->index;
-}
-
-int sal_order_by_score(const double *scores, size_t count, size_t *order, sal_error *err) {
-    scored *list = sal_calloc(count, sizeof *list);
-    if (list == NULL)
-        return sal_fail_memory(err, "sentences");
-    for (size_t i = 0; i < count; i++)
-        list[i] = (scored){scores[i], i};
-    if (count > 0)
-        qsort(list, count, sizeof *list, compare);
-    for (size_t i = 0; i < count; i++)
-        order[i] = list[i].index;
-    sal_free(list);
     return SAL_OK;
 }

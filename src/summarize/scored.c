@@ -1,4 +1,5 @@
 /* Extractive kinds that are a score of sentences by their words. */
+#include "stats/stats.h"
 #include "summarize/extractive.h"
 
 typedef struct scored {
@@ -23,7 +24,7 @@ static int rank(void *context, const sal_document *document, int replica, const 
     if (status == SAL_OK)
         status = self->score(&words, scores, err);
     if (status == SAL_OK)
-        status = sal_order_by_score(scores, count, order, err);
+        status = sal_stats_order_falling(scores, count, order, err);
     sal_sentence_words_free(&words);
     sal_free(scores);
     return status;

@@ -66,8 +66,4 @@ double sal_smooth_idf(size_t documents, size_t with);
 int sal_order_sumbasic(const sal_sentence_words *words, size_t *order,
                        sal_error *err) SAL_MUST_CHECK;
 
-/** Sentences by falling score, equal ones in document order. errs SAL_ENOMEM */
-int sal_order_by_score(const double *scores, size_t count, size_t *order,
-                       sal_error *err) SAL_MUST_CHECK;
-
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "salient/file.h"
+#include "stats/stats.h"
 #include "summarize/extractive.h"
 
 double sal_smooth_idf(size_t documents, size_t with) {
@@ -181,7 +182,7 @@ static int rank(void *context, const sal_document *document, int replica, const 
                         words.index.words[i].length);
     status = sal_score_tfidf(&words, idf, scores, err);
     if (status == SAL_OK)
-        status = sal_order_by_score(scores, count, order, err);
+        status = sal_stats_order_falling(scores, count, order, err);
 done:
     sal_sentence_words_free(&words);
     sal_free(idf);
