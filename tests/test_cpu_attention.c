@@ -211,17 +211,19 @@ static void prompts_equal_the_textbook(void **state) {
 
 static void every_mask_equals_the_textbook(void **state) {
     (void)state;
-    for (int few = 0; few < 2; few++) {
-        const int64_t queries = few ? 7 : 90;
+    static const int64_t queries[] = {90, 7, 1}; /* each has a path of its own */
+    for (int q = 0; q < 3; q++)
         for (mask_kind kind = CAUSAL; kind <= NOTHING_SEEN; kind++)
-            check(shape(64, 64, queries, 190, 6, 2, 1), kind, 99, 10 + (uint64_t)kind);
-    }
+            check(shape(64, 64, queries[q], 190, 6, 2, 1), kind, 99, 10 + (uint64_t)kind);
 }
 
 static void few_queries_equal_the_textbook(void **state) {
     (void)state;
     check(shape(64, 64, 1, 1, 1, 1, 1), CAUSAL, 0, 20);
     check(shape(64, 64, 1, 1100, 9, 3, 1), CAUSAL, 1090, 21);
+    check(shape(128, 96, 1, 70, 8, 1, 1), CAUSAL, 60, 26);
+    check(shape(80, 80, 1, 130, 10, 2, 1), BIASED, 120, 27);
+    check(shape(72, 72, 1, 130, 2, 2, 1), CAUSAL, 120, 28); /* no whole vectors */
     check(shape(64, 64, 10, 1100, 9, 3, 1), SEQUENCES, 1000,
           22); /* ten sequences that share a prefix */
     check(shape(128, 128, 47, 600, 8, 1, 1), SEQUENCES, 500, 23);
@@ -337,6 +339,35 @@ static void threads_and_neighbours_change_no_byte(void **state) {
     }
 }
 
+/* The same for one query, whose keys and values are read where they lie. */
+static void one_query_meets_only_what_it_sees(void **state) {
+    (void)state;
+    sal_error err = {0};
+    sal_random random;
+    sal_random_seed(&random, 11);
+    problem p = {.a = shape(64, 64, 1, 100, 4, 2, 1)};
+    sal_attention_workspace workspace = {0};
+    fill(&p, CAUSAL, 90, &random);
+    p.v[(size_t)50 * (2 * 64 + 8) + 3] = 0x7c00;  /* key head 0, element 3: seen */
+    p.k[(size_t)50 * (2 * 64 + 8) + 64] = 0x7e00; /* key head 1 */
+    for (sal_cpu_features f = SAL_CPU_PORTABLE; f <= sal_cpu_features_here(SAL_CPU_BEST); f++) {
+        assert_ok(sal_attention_run(&p.a, NULL, f, 2, &workspace, &err));
+        for (int64_t head = 0; head < 4; head++) {
+            for (int64_t i = 0; i < 64; i++) {
+                const float out = p.out[head * 64 + i];
+                if (head >= 2)
+                    assert_true(isnan(out));
+                else if (i == 3)
+                    assert_true(isinf(out));
+                else
+                    assert_close((double)out, p.expected[head * 64 + i], 1e-5, 1e-5);
+            }
+        }
+    }
+    sal_attention_workspace_free(&workspace);
+    release(&p);
+}
+
 static void columns_alone_need_no_values(void **state) {
     (void)state;
     sal_error err = {0};
@@ -403,6 +434,7 @@ int main(void) {
         cmocka_unit_test(random_shapes_equal_the_textbook),
         cmocka_unit_test(visible_infinities_stay_in_their_rows),
         cmocka_unit_test(threads_and_neighbours_change_no_byte),
+        cmocka_unit_test(one_query_meets_only_what_it_sees),
         cmocka_unit_test(columns_alone_need_no_values),
         cmocka_unit_test(what_cannot_be_done_is_refused),
     };

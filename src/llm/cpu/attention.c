@@ -75,6 +75,9 @@ static void cut(sal_plan *plan) {
     plan->chunks = ceiling(a->keys, SAL_CHUNK);
     plan->value_width = a->v == NULL ? 0 : ceiling(a->value_width, plan->lanes) * plan->lanes;
     plan->few = a->queries < plan->rows;
+    plan->thin = plan->kernel->thin != NULL && a->queries == 1 && plan->measure == NULL &&
+                 a->v != NULL && plan->group <= 2 * SAL_THIN_ROWS && a->width % plan->lanes == 0 &&
+                 a->value_width % plan->lanes == 0;
     plan->slabs = a->streams * a->heads_kv;
     if (plan->few) {
         plan->units = ceiling(a->queries * plan->group, plan->lanes);

@@ -10,6 +10,8 @@
 #define KEYS 4
 #define ROWS 4
 #define COLUMNS 3
+#define THIN_KEYS 2
+#define THIN_COLUMNS 2
 #define PRIMITIVE static inline __attribute__((always_inline)) TARGET
 
 typedef __m256 vector;
@@ -72,7 +74,28 @@ PRIMITIVE vector transposed_sum(const vector *v) {
     return add(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
 }
 
+PRIMITIVE vector load_half(const uint16_t *p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+PRIMITIVE vector hide_bits(vector v, uint32_t bits) {
+    const __m256i lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    __m256i own = _mm256_and_si256(_mm256_set1_epi32((int32_t)bits), lanes);
+    return _mm256_blendv_ps(all(-__builtin_inff()), v,
+                            _mm256_castsi256_ps(_mm256_cmpeq_epi32(own, lanes)));
+}
+PRIMITIVE float top(vector v) {
+    __m128 half = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    half = _mm_max_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
+}
+PRIMITIVE float total(vector v) {
+    __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
+}
+
 #include "attention_body.h"
+#include "attention_thin.h"
 
 TARGET static bool widen(const uint16_t *in, int64_t count, float *out) {
     const __m128i top = _mm_set1_epi16(0x7c00); /* the exponent of infinities and NaN */
@@ -116,7 +139,7 @@ TARGET static uint64_t see(const uint16_t *mask, int64_t count, bool *biased) {
     return seen;
 }
 
-const sal_attention_kernel sal_attention_avx2 = {LANES, widen, see, chunk, decay, columns};
+const sal_attention_kernel sal_attention_avx2 = {LANES, widen, see, chunk, decay, columns, thin};
 
 #else
 typedef int sal_attention_avx2_needs_x86_64;

@@ -10,6 +10,8 @@
 #define KEYS 8
 #define ROWS 6
 #define COLUMNS 4
+#define THIN_KEYS 4
+#define THIN_COLUMNS 4
 #define PRIMITIVE static inline __attribute__((always_inline)) TARGET
 
 typedef __m512 vector;
@@ -80,7 +82,21 @@ PRIMITIVE vector transposed_sum(const vector *v) {
     return add(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
 }
 
+PRIMITIVE vector load_half(const uint16_t *p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+}
+PRIMITIVE vector hide_bits(vector v, uint32_t bits) {
+    return _mm512_mask_blend_ps((__mmask16)bits, all(-__builtin_inff()), v);
+}
+PRIMITIVE float top(vector v) {
+    return _mm512_reduce_max_ps(v);
+}
+PRIMITIVE float total(vector v) {
+    return _mm512_reduce_add_ps(v);
+}
+
 #include "attention_body.h"
+#include "attention_thin.h"
 
 TARGET static bool widen(const uint16_t *in, int64_t count, float *out) {
     const __m256i top = _mm256_set1_epi16(0x7c00); /* the exponent of infinities and NaN */
@@ -117,7 +133,7 @@ TARGET static uint64_t see(const uint16_t *mask, int64_t count, bool *biased) {
     return seen;
 }
 
-const sal_attention_kernel sal_attention_avx512 = {LANES, widen, see, chunk, decay, columns};
+const sal_attention_kernel sal_attention_avx512 = {LANES, widen, see, chunk, decay, columns, thin};
 
 #else
 typedef int sal_attention_avx512_needs_x86_64;

@@ -38,6 +38,24 @@ typedef struct sal_chunk {
     float *out;        /* in/out [W, value_width]: not yet divided by sum */
 } sal_chunk;
 
+enum { SAL_THIN_ROWS = 4 };
+
+/** One query's heads against one chunk: too few rows to fill a vector, so lanes are parts of a key, and halves are read where they lie.
+ *  Keys that the query does not see are not read at all for the output. */
+typedef struct sal_thin {
+    int rows;             /* 1 .. SAL_THIN_ROWS */
+    int64_t width;        /* of keys, whole vectors */
+    int64_t value_width;  /* whole vectors */
+    const float *queries; /* [rows, width], scaled by scale * log2(e) */
+    int64_t keys;         /* in this chunk, 1 .. SAL_CHUNK */
+    const char *key, *value;
+    size_t key_stride, value_stride; /* in bytes */
+    uint64_t seen;                   /* bit k: key k is seen */
+    const float *bias;               /* [SAL_CHUNK] to add, or NULL */
+    float *max, *sum;                /* in/out [rows] */
+    float *out;                      /* in/out [rows, value_width]: not yet divided by sum */
+} sal_thin;
+
 typedef struct sal_attention_kernel {
     int lanes;
     /** Half to float. in [count] half; out [count]. True when all are finite. */
@@ -50,6 +68,8 @@ typedef struct sal_attention_kernel {
     void (*decay)(const float *from, const float *to, const float *base, int vectors, float *out);
     /** sums[k] += sum over the lanes of weights[k * W + lane] * factor[lane], k < SAL_CHUNK */
     void (*columns)(const float *weights, const float *factor, float *sums);
+    /** As chunk, for one query. NULL: chunk is as good. */
+    void (*thin)(const sal_thin *thin);
 } sal_attention_kernel;
 
 extern const sal_attention_kernel sal_attention_portable;

@@ -5,7 +5,8 @@
  *  over all keys; K and V are widened to float once for all tasks of a key head.
  *  Few queries (decoding): all rows of a key head fill the units one after another; a task is all of them against 512 keys, which are read
  *  once; what the tasks of a key head found is then put together in the order of keys.
- *  Both partitions follow from the sizes alone, never from the number of threads.
+ *  One query: the heads of its group, a few at a time, too few to fill vectors (sal_thin).
+ *  All partitions follow from the sizes alone, never from the number of threads.
  */
 #ifndef SALIENT_CPU_ATTENTION_PLAN_H
 #define SALIENT_CPU_ATTENTION_PLAN_H
@@ -30,6 +31,7 @@ typedef struct sal_plan {
     int64_t chunks;      /* of keys */
     int64_t value_width; /* in whole vectors; 0: no output */
     bool few;
+    bool thin;           /* few, and one query's heads alone: sal_thin */
     int64_t units;       /* of one key head */
     int64_t mask_units;  /* different rows of masks: units when few, else groups of queries */
     int64_t tasks;       /* of one key head */

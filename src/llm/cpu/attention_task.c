@@ -370,6 +370,69 @@ static void run_many(task *t) {
     }
 }
 
+/* One query: its heads in groups of SAL_THIN_ROWS against the chunks of this task. */
+static void run_thin_rows(task *t, int64_t head, int64_t first, int64_t end, float *queries) {
+    const sal_plan *plan = t->plan;
+    const sal_attention *a = plan->a;
+    const int64_t absolute = plan->first_slab + t->slab, stride = 2 + plan->value_width;
+    float max[SAL_THIN_ROWS], sum[SAL_THIN_ROWS];
+    sal_thin thin = {
+        .rows = (int)(plan->group - head < SAL_THIN_ROWS ? plan->group - head : SAL_THIN_ROWS),
+        .width = a->width,
+        .value_width = plan->value_width,
+        .queries = queries,
+        .key_stride = a->k_key,
+        .value_stride = a->v_key,
+        .max = max,
+        .sum = sum,
+        .out = t->each[0].out};
+    memset(thin.out, 0, (size_t)(thin.rows * plan->value_width) * sizeof(float));
+    for (int row = 0; row < thin.rows; row++) {
+        const float *q = (const float *)(const void *)query_at(t, 0, head + row);
+        for (int64_t i = 0; i < a->width; i++)
+            queries[row * a->width + i] = q[i] * a->scale * LOG2_E;
+        max[row] = -1e30f;
+        sum[row] = 0.0f;
+    }
+    for (int64_t chunk = first; chunk < end; chunk++) {
+        const int64_t at = mask_index(t, 0, chunk), key = chunk * SAL_CHUNK;
+        const uint32_t *seen = plan->seen + at * 2 * plan->lanes; /* lane 0: the one query */
+        thin.seen = (uint64_t)seen[plan->lanes] << 32 | seen[0];
+        if (thin.seen == 0)
+            continue;
+        thin.keys = a->keys - key < SAL_CHUNK ? a->keys - key : SAL_CHUNK;
+        thin.key = key_at(plan, absolute, key);
+        thin.value = value_at(plan, absolute, key);
+        thin.bias = NULL;
+        if (plan->states[at] == SAL_SEES_BIASED) {
+            const char *mask = (const char *)a->mask + (size_t)t->stream * a->mask_stream +
+                               (size_t)key * sizeof(uint16_t);
+            memset(t->bias, 0, SAL_CHUNK * sizeof(float));
+            (void)plan->kernel->widen((const uint16_t *)(const void *)mask, thin.keys, t->bias);
+            for (int64_t k = 0; k < thin.keys; k++)
+                t->bias[k] = t->bias[k] == -INFINITY ? 0.0f : t->bias[k] * LOG2_E;
+            thin.bias = t->bias;
+        }
+        plan->kernel->thin(&thin);
+    }
+    float *found = plan->found +
+                   ((t->slab * plan->tasks + t->index) * plan->units * plan->lanes + head) * stride;
+    for (int row = 0; row < thin.rows; row++) {
+        found[row * stride] = max[row];
+        found[row * stride + 1] = sum[row];
+        memcpy(found + row * stride + 2, thin.out + row * plan->value_width,
+               (size_t)plan->value_width * sizeof(float));
+    }
+}
+
+static void run_thin(task *t) {
+    const sal_plan *plan = t->plan;
+    const int64_t first = t->index * SAL_SEGMENT;
+    const int64_t end = first + SAL_SEGMENT < plan->chunks ? first + SAL_SEGMENT : plan->chunks;
+    for (int64_t head = 0; head < plan->group; head += SAL_THIN_ROWS)
+        run_thin_rows(t, head, first, end, t->each[0].queries);
+}
+
 static void run_few(task *t) {
     const sal_plan *plan = t->plan;
     const int64_t per_task = (plan->chunks + plan->tasks - 1) / plan->tasks;
@@ -410,7 +473,9 @@ void sal_task_run(const sal_plan *plan, int64_t slab, int64_t index, char *scrat
         t.sums = plan->columns + (size_t)(slab * plan->tasks + index) * count;
         memset(t.sums, 0, count * sizeof(float));
     }
-    if (plan->few)
+    if (plan->thin)
+        run_thin(&t);
+    else if (plan->few)
         run_few(&t);
     else
         run_many(&t);
