@@ -31,6 +31,113 @@ typedef enum sal_probe_loss {
 /** "kl", "mse". */
 const char *sal_probe_loss_name(sal_probe_loss loss);
 
+/** What stands beside a probe on its curve. */
+typedef enum sal_probe_control {
+    SAL_CONTROL_POSITION,  /* place of the first occurrence alone */
+    SAL_CONTROL_FREQUENCY, /* occurrences in the document alone */
+    SAL_CONTROL_SURFACE,   /* both and state 0; gain of each layer over it */
+    SAL_CONTROL_TASK,      /* one y for each word type; selectivity (Hewitt & Liang 2019) */
+    SAL_CONTROL_RANDOM, /* states of models with random weights, and of random blocks, where the study has them */
+    SAL_CONTROL_MDL, /* online code (Voita & Titov 2020) */
+    SAL_CONTROL_GAP, /* what each choice of the paper's protocol adds: split, span (where the study has paper states), zero-score words */
+    SAL_CONTROLS
+} sal_probe_control;
+/** "position", "frequency", "surface", "task", "random", "mdl", "gap": as --controls has them. */
+const char *sal_probe_control_name(sal_probe_control control);
+
+/** Which layers and how long, as the original's presets. */
+typedef enum sal_probe_preset {
+    SAL_PRESET_NONE,
+    SAL_PRESET_SMALL,        /* 10 documents, 3 layers, 5 epochs, rate 2e-4, patience 2 */
+    SAL_PRESET_FULL,         /* 25 documents, about 9 layers, 10 epochs */
+    SAL_PRESET_COMPREHENSIVE /* all documents and layers, 20 epochs; French: 30, patience 5 */
+} sal_probe_preset;
+
+typedef struct sal_probe_options {
+    const char
+        *model;     /* GGUF file or the model's name in the study; NULL: the only one with states */
+    const char *by; /* summarizer; NULL: the only one made with the model */
+    const char *corpus; /* NULL: each corpus for itself */
+    int64_t limit;      /* documents of each corpus; < 0: all */
+    sal_protocol protocol;
+    const char *layers; /* states: "all", "representative" or a list "0,5,7" */
+    sal_probe_kind kind;
+    sal_probe_loss loss; /* not of linear */
+    bool attention;      /* article: self-attention over words */
+    sal_probe_preset preset;
+    bool controls[SAL_CONTROLS];
+    int seeds; /* draws of the control task; trainings of a network */
+    uint64_t seed;
+    int epochs;  /* of a network; 0: the preset's, else METHODS 4's */
+    int threads; /* 0: one per processor */
+    const char *
+        export_folder; /* X_<layer>.npy, y.npy, groups.npy, split.npy, predictions of each corpus; NULL: none */
+} sal_probe_options;
+
+/** linear, strict, all layers, all controls, 5 seeds, seed 1. */
+sal_probe_options sal_probe_defaults(void);
+
+/** Train and score, and replace the results of each corpus (one transaction each). Probes of strict predict standardised states by
+ *  documents that are not near-duplicates of any they learnt from; those of paper raw states by random pairs. Trainings of networks that
+ *  are finished are kept: an interrupted run goes on with the same numbers.
+ *  out    *tally added to: done = probes trained, kept = those taken from an interrupted run; failed = documents without states or importance
+ *  errs   SAL_ENOTFOUND (no states: names salient states), SAL_EINVAL (too few documents, a layer that is not there), SAL_ECANCELLED, ...
+ *  cost   linear: N D² multiplications a layer, memory of one document and 8 D² bytes a part of the split; networks: the states of one
+ *         layer (all-layers: of all) of all documents */
+int sal_probe_run(sal_study *study, const sal_probe_options *options, const sal_progress *progress,
+                  sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
+
+/* ---- what is stored --------------------------------------------------------------------------------------------------------- */
+
+/** What results belong to. */
+typedef struct sal_probe_analysis {
+    const char *corpus;
+    const char *model;
+    int64_t summarizer;
+    const char *summarizer_name; /* filled by the study */
+    sal_protocol protocol;
+    const char *probe;   /* sal_probe_name */
+    const char *loss;    /* "squares" (linear), "kl", "mse" */
+    const char *options; /* what differs from the defaults; "" */
+} sal_probe_analysis;
+
+typedef struct sal_probe_result {
+    const char *words;   /* "all", "content" */
+    int layer;           /* -1: none */
+    const char *control; /* "none": the probe; "position", ...: docs/schema.md */
+    int64_t seed;        /* -1: over all */
+    const char *metric;
+    double value, low, high; /* NaN: undefined, no interval */
+    int64_t documents, undefined;
+} sal_probe_result;
+
+/** Replace the results of an analysis in one transaction. */
+int sal_study_put_probe_results(sal_study *study, const sal_probe_analysis *analysis,
+                                const sal_probe_result *results, size_t count,
+                                sal_error *err) SAL_MUST_CHECK;
+
+typedef struct sal_probe_table {
+    sal_probe_analysis analysis;
+    sal_probe_result *results; /* by words, control, layer, seed, metric */
+    size_t count;
+} sal_probe_table;
+
+typedef struct sal_probe_tables {
+    sal_probe_table *items; /* by corpus, model, summarizer, protocol, probe, loss, options */
+    size_t count;
+} sal_probe_tables;
+
+int sal_study_get_probe_tables(sal_study *study, sal_probe_tables **out,
+                               sal_error *err) SAL_MUST_CHECK;
+void sal_probe_tables_free(sal_probe_tables *tables);
+
+/** Predictions [count] of a training that was finished before.
+ *  out    *found false: there are none of this digest, or they have another length */
+int sal_study_get_training(sal_study *study, const char digest[65], double *predictions,
+                           size_t count, bool *found, sal_error *err) SAL_MUST_CHECK;
+int sal_study_put_training(sal_study *study, const char digest[65], const double *predictions,
+                           size_t count, sal_error *err) SAL_MUST_CHECK;
+
 #ifdef __cplusplus
 }
 #endif

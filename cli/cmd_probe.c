@@ -1,0 +1,200 @@
+/* salient probe: where importance can be read in hidden states. */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "probe_view.h"
+#include "salient/probe.h"
+#include "session.h"
+#include "suggest.h"
+
+static const char *const kinds[] = {"linear", "mlp", "all-layers", "article",
+                                    NULL};               /* in the order of sal_probe_kind */
+static const char *const losses[] = {"kl", "mse", NULL}; /* in the order of sal_probe_loss */
+static const char *const presets[] = {"none", "small", "full", "comprehensive",
+                                      NULL}; /* in the order of sal_probe_preset */
+
+struct probe_options {
+    struct common_options common;
+    const char *model;
+    const char *layers;
+    int kind;
+    int loss;
+    bool attention;
+    int preset;
+    const char *controls;
+    int64_t seeds;
+    uint64_t seed;
+    int64_t epochs;
+    int64_t limit;
+    const char *arrays;
+};
+
+#define AT(field) offsetof(struct probe_options, field)
+#define WHAT "What to probe"
+#define HOW "How"
+static const struct option_row rows[] = {
+    {"model", 'm', OPTION_TEXT, AT(model), NULL, 0, 0, "FILE", NULL, WHAT,
+     "the model, or its name in the study (default: the only one with states)"},
+    {"by", 0, OPTION_TEXT, AT(common.by), NULL, 0, 0, "NAME", NULL, WHAT,
+     "importance by this summarizer (default: the only one made with the model)"},
+    {"layers", 0, OPTION_TEXT, AT(layers), "all", 0, 0, "LIST", NULL, WHAT,
+     "states: all, representative (first, middle, last) or a list like 0,5,7"},
+    {"limit", 0, OPTION_COUNT, AT(limit), NULL, 1, 1e15, "N", NULL, WHAT,
+     "documents of each corpus at most (default: all)"},
+    {"probe", 0, OPTION_CHOICE, AT(kind), "linear", 0, 0, "KIND", kinds, HOW,
+     "linear (ridge), mlp, all-layers, or article (loss over the words of a document)"},
+    {"loss", 0, OPTION_CHOICE, AT(loss), "kl", 0, 0, "LOSS", losses, HOW,
+     "of a network: kl (importance as shares) or mse"},
+    {"attention", 0, OPTION_FLAG, AT(attention), NULL, 0, 0, NULL, NULL, HOW,
+     "article: self-attention over the words"},
+    {"preset", 0, OPTION_CHOICE, AT(preset), "none", 0, 0, "NAME", presets, HOW,
+     "small (10 documents, 3 layers, 5 epochs), full (25, 9, 10) or comprehensive"},
+    {"controls", 0, OPTION_TEXT, AT(controls), "all", 0, 0, "LIST", NULL, HOW,
+     "all, none, or some of position, frequency, surface, task, random, mdl, gap"},
+    {"seeds", 0, OPTION_COUNT, AT(seeds), "5", 1, 100, "N", NULL, HOW,
+     "draws of the control task, trainings of a network"},
+    {"seed", 0, OPTION_SEED, AT(seed), "1", 0, 0, "N", NULL, HOW, "seed of everything random"},
+    {"epochs", 0, OPTION_COUNT, AT(epochs), NULL, 1, 10000, "N", NULL, HOW,
+     "of a network (default: the preset's, else 20)"},
+    {"arrays", 0, OPTION_TEXT, AT(arrays), NULL, 0, 0, "DIR", NULL, "Output",
+     "write what the probes saw and predicted as .npy files below DIR (X, y, groups, split, "
+     "predictions)"},
+    {0}};
+
+/* "all", "none", "position,mdl". return 0 or EXIT_USAGE */
+static int parse_controls(struct session *session, const char *text, bool flags[SAL_CONTROLS]) {
+    const bool all = strcmp(text, "all") == 0;
+    for (int c = 0; c < SAL_CONTROLS; c++) {
+        flags[c] = all;
+    }
+    if (all || strcmp(text, "none") == 0) {
+        return 0;
+    }
+    for (const char *at = text;; at++) {
+        char word[40];
+        const size_t length = strcspn(at, ",");
+        struct suggestion suggestion;
+        int found = -1;
+        (void)snprintf(word, sizeof word, "%.*s", (int)(length < 39 ? length : 39), at);
+        suggest_start(&suggestion, word);
+        for (int c = 0; c < SAL_CONTROLS; c++) {
+            const char *name = sal_probe_control_name((sal_probe_control)c);
+            suggest_offer(&suggestion, name);
+            found = strcmp(name, word) == 0 ? c : found;
+        }
+        if (found < 0) {
+            return session_usage(
+                session,
+                "--controls takes all, none, position, frequency, surface, task, random, "
+                "mdl, gap",
+                "--controls: there is no '%s'%s%s%s", word,
+                suggestion.nearest != NULL ? "; did you mean " : "",
+                suggestion.nearest != NULL ? suggestion.nearest : "",
+                suggestion.nearest != NULL ? "?" : "");
+        }
+        flags[found] = true;
+        at += length;
+        if (*at == '\0') {
+            return 0;
+        }
+    }
+}
+
+static sal_probe_options request_of(const struct probe_options *options) {
+    sal_probe_options request = sal_probe_defaults();
+    request.model = options->model;
+    request.by = options->common.by;
+    request.corpus = options->common.corpus;
+    request.limit = options->limit > 0 ? options->limit : -1;
+    request.protocol = (sal_protocol)options->common.protocol;
+    request.layers = options->layers;
+    request.kind = (sal_probe_kind)options->kind;
+    request.loss = (sal_probe_loss)options->loss;
+    request.attention = options->attention;
+    request.preset = (sal_probe_preset)options->preset;
+    request.seeds = (int)options->seeds;
+    request.seed = options->seed;
+    request.epochs = options->epochs > 0 ? (int)options->epochs : 0;
+    request.threads = (int)options->common.threads;
+    request.export_folder = options->arrays;
+    return request;
+}
+
+static int show(struct session *session, sal_study *study, const struct probe_options *options,
+                const sal_probe_options *request) {
+    sal_probe_tables *tables = NULL;
+    int status = sal_study_get_probe_tables(study, &tables, &session->error);
+    if (status == 0) {
+        const struct probe_view view = {session, tables, request, terminal_sink()};
+        display_clear(&session->display);
+        status = options->common.json ? probe_print_json(&view) : probe_print_tables(&view);
+    }
+    sal_probe_tables_free(tables);
+    return status;
+}
+
+static int compute(struct session *session, sal_study *study, const struct probe_options *options,
+                   const sal_probe_options *request, sal_tally *tally) {
+    struct stage stage;
+    int64_t key = 0;
+    stage_start(&stage);
+    int status = session_begin_run(session, study, options, NULL, &key);
+    if (status == 0) {
+        status = sal_probe_run(study, request, &session->progress, tally, &session->error);
+        if (status == 0) {
+            stage_end(session, &stage, sal_protocol_name(request->protocol), "probes", tally);
+        }
+        status = session_end_run(session, study, key, tally, status);
+    }
+    return status;
+}
+
+static int run(struct session *session, void *config) {
+    const struct probe_options *options = config;
+    sal_probe_options request = request_of(options);
+    sal_study *study = NULL;
+    sal_tally tally = {0};
+    if (options->attention && request.kind != SAL_PROBE_ARTICLE) {
+        return session_usage(session, "example: --probe article --attention",
+                             "--attention belongs to --probe article");
+    }
+    const int wrong = parse_controls(session, options->controls, request.controls);
+    if (wrong != 0) {
+        return wrong;
+    }
+    int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
+    if (status == 0) {
+        status = compute(session, study, options, &request, &tally);
+    }
+    if (status == 0) {
+        status = show(session, study, options, &request);
+    }
+    status = session_close(session, study, status);
+    return session_exit(session, status, &tally);
+}
+
+static const char *const arguments[] = {"STUDY", NULL};
+static const char *const examples[] = {
+    "salient probe mystudy --model model.gguf",
+    "salient probe mystudy --model model.gguf --probe mlp --preset small --controls random",
+    "salient probe mystudy --model model.gguf --protocol paper --controls none", NULL};
+static const struct option_row *const options_of_probe[] = {
+    rows, options_corpus, options_protocol, options_json, options_threads, NULL};
+
+const struct command command_probe = {
+    "probe",
+    "Study",
+    "where importance can be read in hidden states",
+    arguments,
+    "Trains a probe for each layer on the states that `salient states` took and shows how well it "
+    "orders the words of documents it has never seen, beside controls: what position, frequency "
+    "and the word itself give, a task that can only be memorised, models with random weights, and "
+    "an online code.\n\n"
+    "Near-duplicate documents stay on one side of the split; below 50 documents five folds are "
+    "used. The paper's protocol splits pairs of document and word at random; the gap shows what "
+    "each of its choices adds.",
+    examples,
+    options_of_probe,
+    sizeof(struct probe_options),
+    run};

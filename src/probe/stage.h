@@ -1,0 +1,78 @@
+/** Inside of the stage: one corpus at work, what its workers share. */
+#ifndef SALIENT_PROBE_STAGE_H
+#define SALIENT_PROBE_STAGE_H
+
+#include "probe/data.h"
+#include "probe/series.h"
+#include "probe/train.h"
+
+typedef struct probe_stage {
+    sal_study *study;
+    const sal_probe_options *options;
+    const sal_progress *progress;
+    sal_tally *tally;
+    sal_text *text;
+    char model_name[256];
+    sal_summarizer_list *summarizers;
+    const sal_summarizer_info *by;
+    sal_state_set_list *sets;
+    const sal_state_set *set;
+    int threads;
+    /* of the corpus at work */
+    const char *corpus;
+    probe_data data;
+    probe_source trained;
+    probe_source *random; /* [random_count] */
+    size_t random_count;
+    probe_source
+        paper; /* states of the paper's sequence, for the gap; files NULL: the study has none */
+    size_t *layers; /* [layer_count] states looked at */
+    size_t layer_count;
+    bool french;
+    split_rounds rounds;
+    size_t *part;           /* [N] */
+    unsigned char *content; /* [N] 1: content word; NULL: no stop list */
+    unsigned char *seen;    /* [N] the word's type is in the training part of its round */
+    double *task;           /* [seeds,N] targets of the control task */
+    probe_series_list series;
+    pthread_mutex_t mutex; /* of the three below, and of the study while workers run */
+    int status;            /* of the first worker that failed */
+    sal_error error;
+    int64_t done, total;
+} probe_stage;
+
+/** Keep the first failure of a worker; the others then stop early. */
+void probe_stage_fail(probe_stage *stage, int status, const sal_error *error);
+/** True when a worker failed or the user asked to stop (which is made a failure). */
+bool probe_stage_stopped(probe_stage *stage);
+/** A unit of progress. */
+void probe_stage_advance(probe_stage *stage);
+
+/** Score predictions [N] of y on every document and add the series of all metrics, for all words and content words. */
+int probe_stage_add_scores(probe_stage *stage, const double *predictions, bool normalised,
+                           int layer, const char *control, int64_t seed,
+                           sal_error *err) SAL_MUST_CHECK;
+/** Spearman of predictions of the control task's y on words seen in training, and selectivity: the probe's on the same words, less it. */
+int probe_stage_add_task(probe_stage *stage, const double *predictions, const double *of_task,
+                         size_t draw, int layer, sal_error *err) SAL_MUST_CHECK;
+/** Paired difference of Spearman, other - base, on the words that both predict. */
+int probe_stage_add_difference(probe_stage *stage, const double *base, const double *other,
+                               int layer, const char *control, sal_error *err) SAL_MUST_CHECK;
+/** Values of one number for the whole corpus: as if every document had it. */
+int probe_stage_add_number(probe_stage *stage, double value, int layer, const char *control,
+                           const char *metric, sal_error *err) SAL_MUST_CHECK;
+
+/** The sweep of linear probes and all their controls (sweep.c). */
+int probe_sweep(probe_stage *stage, sal_error *err) SAL_MUST_CHECK;
+/** Position, frequency and surface alone (sweep.c), beside networks. */
+int probe_sweep_surface(probe_stage *stage, sal_error *err) SAL_MUST_CHECK;
+/** Trainings of networks (networks.c). */
+int probe_networks(probe_stage *stage, sal_error *err) SAL_MUST_CHECK;
+
+/** Arrays for other programs (arrays.c): X_<layer>.npy [N,D] f32, y.npy [N] f64, groups.npy [N] i64, split.npy [N] i64, words.txt. */
+int probe_write_arrays(probe_stage *stage, sal_error *err) SAL_MUST_CHECK;
+/** prediction_<layer>.npy [N] f64 and lambda_<layer>.npy [rounds] f64. */
+int probe_write_predictions(probe_stage *stage, size_t layer, const double *predictions,
+                            const double *lambda, sal_error *err) SAL_MUST_CHECK;
+
+#endif
