@@ -13,15 +13,13 @@
 static const char *const evidences[] = {"received",    "exposure", "norm",
                                         "instruction", "summary",  NULL};
 static const char *const word_sets[] = {"all", "content", NULL};
-static const char *const computes[] = {"auto", "bf16", "f32", "stock",
-                                       NULL}; /* in the order of sal_compute */
 static const char *const edits[] = {"zero", "mean"};
 
 struct ablate_options {
     struct common_options common;
     const char *model;
     int64_t top, draws, limit;
-    int evidence, words, compute;
+    int evidence, words;
     uint64_t seed;
 };
 
@@ -43,8 +41,6 @@ static const struct option_row rows[] = {
      "documents of the other half at most (default: all)"},
     {"seed", 0, OPTION_SEED, AT(seed), "1", 0, 0, "N", NULL, "What to take out",
      "seed of the draws and intervals"},
-    {"compute", 0, OPTION_CHOICE, AT(compute), "auto", 0, 0, "HOW", computes, "Machine",
-     "who multiplies matrices, and in which numbers: auto, bf16, f32 or stock (libllama)"},
     {0}};
 
 /* ---- for people ------------------------------------------------------------------------------------------------------------ */
@@ -170,7 +166,7 @@ static int ablate(struct session *session, sal_study *study, const struct ablate
     request.seed = options->seed;
     request.model_options.threads = (int)options->common.threads;
     request.model_options.gpu_layers = (int)options->common.gpu_layers;
-    request.model_options.compute = (sal_compute)options->compute;
+    request.model_options.compute = (sal_compute)options->common.compute;
     int status = sal_ablate_run(study, &request, &session->progress, &result, &session->error);
     if (status == 0) {
         tally->done = result->documents;
