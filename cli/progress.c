@@ -49,12 +49,6 @@ bool interrupts_seen(void) {
     return interrupted != 0;
 }
 
-double clock_seconds(void) {
-    struct timespec now = {0, 0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 double processor_seconds(void) {
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) != 0) {
@@ -150,7 +144,7 @@ static void start_stage(struct display *display, const char *stage, int64_t done
 static void on_update(void *context, const char *stage, int64_t done, int64_t total,
                       const char *unit) {
     struct display *display = context;
-    const double now = clock_seconds();
+    const double now = sal_clock_seconds();
     char numbers[200], line[400];
     if (display->quiet || display->no_progress) {
         return;

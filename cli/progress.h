@@ -36,8 +36,7 @@ void display_clear(struct display *display);
 void interrupts_install(void);
 bool interrupts_seen(void);
 
-/** Seconds of the monotonic clock, and of processor time used. */
-double clock_seconds(void);
+/** Seconds of processor time used. */
 double processor_seconds(void);
 
 /** "0.4 s", "3:07", "2:10:05". return room */

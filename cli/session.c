@@ -23,7 +23,7 @@ void session_open(struct session *session, const struct command *command, int wo
     session->argument_count = parsed->argument_count;
     session->word_count = word_count;
     session->words = words;
-    session->start = clock_seconds();
+    session->start = sal_clock_seconds();
     (void)snprintf(session->name, sizeof session->name, "salient %s", command->name);
     terminal_open(&session->terminal, (enum color_choice)options->color);
     display_open(&session->display, &session->terminal, session->name);
@@ -89,7 +89,7 @@ int64_t peak_memory_bytes(void) {
 }
 
 void stage_start(struct stage *stage) {
-    stage->wall = clock_seconds();
+    stage->wall = sal_clock_seconds();
     stage->processor = processor_seconds();
 }
 
@@ -114,7 +114,7 @@ void stage_end(struct session *session, const struct stage *stage, const char *n
         describe_counts(unit, tally, counts);
     }
     (void)snprintf(line, sizeof line, "%.200s: %s; %s, CPU %s, peak %.0f MiB", name, counts,
-                   duration_text(clock_seconds() - stage->wall, wall),
+                   duration_text(sal_clock_seconds() - stage->wall, wall),
                    duration_text(processor_seconds() - stage->processor, processor),
                    (double)peak_memory_bytes() / MEBI);
     display_clear(&session->display);
@@ -210,7 +210,7 @@ int session_end_run(struct session *session, sal_study *study, int64_t key, cons
                     int status) {
     const char *ending = status == 0 ? "done" : status == SAL_ECANCELLED ? "interrupted" : "failed";
     const int logged = sal_study_end_run(study, key, ending, tally,
-                                         clock_seconds() - session->start, processor_seconds(),
+                                         sal_clock_seconds() - session->start, processor_seconds(),
                                          peak_memory_bytes(), status == 0 ? &session->error : NULL);
     return status != 0 ? status : logged;
 }

@@ -31,7 +31,7 @@ struct session {
     struct display display;
     sal_progress progress;
     sal_error error;
-    double start; /* clock_seconds() */
+    double start; /* sal_clock_seconds() */
 };
 
 void session_open(struct session *session, const struct command *command, int word_count,

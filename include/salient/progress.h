@@ -25,6 +25,9 @@ void sal_progress_update(const sal_progress *progress, const char *stage, int64_
 void sal_progress_note(const sal_progress *progress, const char *text);
 bool sal_progress_cancelled(const sal_progress *progress);
 
+/** Seconds of a clock that only goes forward, for rates and waits; its zero means nothing. */
+double sal_clock_seconds(void);
+
 /** What a stage did, for the last line of a run, the run log and the exit status. */
 typedef struct sal_tally {
     int64_t done;      /* units finished now */

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "io/http_internal.h"
 #include "salient/random.h"
@@ -36,12 +35,6 @@ typedef struct driver {
     double not_before; /* the server asked all to wait */
     sal_random random;
 } driver;
-
-static double now_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 sal_http_options sal_http_defaults(void) {
     return (sal_http_options){.jobs = 1, .attempts = 6, .backoff_seconds = 1};
@@ -87,7 +80,7 @@ static void empty_slot(driver *d, slot *s) {
 
 /* Free slots take items, waiting ones whose time has come are sent. */
 static int fill_slots(driver *d, sal_error *err) {
-    const double now = now_seconds();
+    const double now = sal_clock_seconds();
     int status = SAL_OK;
     for (size_t i = 0; status == SAL_OK && i < d->count; i++) {
         slot *s = &d->slots[i];
@@ -135,7 +128,7 @@ static int settle(driver *d, slot *s, const sal_http_reply *reply, sal_error *er
         s->until = 0;
         return SAL_OK;
     }
-    const double until = now_seconds() + wait_of(d, s, reply);
+    const double until = sal_clock_seconds() + wait_of(d, s, reply);
     s->until = until;
     s->attempt++;
     if ((reply->status == 429 || (reply->status == 503 && reply->retry_after >= 0)) &&
@@ -178,7 +171,7 @@ static int collect(driver *d, sal_error *err) {
 
 /* How long nothing but libcurl needs to happen. */
 static int poll_milliseconds(const driver *d) {
-    const double now = now_seconds();
+    const double now = sal_clock_seconds();
     double wait = poll_seconds;
     for (size_t i = 0; i < d->count; i++) {
         if (d->slots[i].state == SLOT_FREE && !d->exhausted)
@@ -227,7 +220,7 @@ int sal_http_run(const sal_http_options *options, const sal_http_work *work,
                         options->jobs, options->attempts);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return sal_fail(err, SAL_EIO, "libcurl cannot start");
-    sal_random_seed(&d.random, (uint64_t)(now_seconds() * 1e9));
+    sal_random_seed(&d.random, (uint64_t)(sal_clock_seconds() * 1e9));
     d.count = (size_t)options->jobs;
     d.slots = sal_calloc(d.count, sizeof *d.slots);
     d.multi = curl_multi_init();

@@ -8,13 +8,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
-#include <time.h>
-
-static double now(void) {
-    struct timespec time;
-    (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 /* ---- open and close ---------------------------------------------------------------------------------- */
 
@@ -207,13 +200,13 @@ static int sample(sal_engine *engine, sal_error *err) {
 }
 
 int sal_engine_run(sal_engine *engine, double *seconds, sal_error *err) {
-    double start = now();
+    double start = sal_clock_seconds();
     int status = decode(engine, err);
-    double computed = now();
+    double computed = sal_clock_seconds();
     *seconds += computed - start;
     if (status == SAL_OK)
         status = sample(engine, err);
-    engine->timing.sample_seconds += now() - computed;
+    engine->timing.sample_seconds += sal_clock_seconds() - computed;
     engine->batch.n_tokens = 0;
     return status;
 }

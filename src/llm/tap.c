@@ -2,15 +2,8 @@
 #include "tap_internal.h"
 
 #include <string.h>
-#include <time.h>
 
 enum { KEY_STEP = 256 };
-
-static double now(void) {
-    struct timespec time;
-    (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 /* ---- open and close ------------------------------------------------------------------------------- */
 
@@ -257,7 +250,7 @@ int sal_tap_run(sal_tap *tap, const sal_tap_request *request, sal_tap_result *re
     sal_tap_request wanted = *request;
     const sal_model_info *info = &tap->model->info;
     int32_t *own = NULL;
-    double start = now();
+    double start = sal_clock_seconds();
     int status = spell_positions(&wanted, &own, err);
     if (status == SAL_OK)
         status = check_request(tap, &wanted, err);
@@ -286,7 +279,7 @@ int sal_tap_run(sal_tap *tap, const sal_tap_request *request, sal_tap_result *re
     else
         sal_tap_drop_context(tap); /* a pass that broke off leaves nothing behind */
     if (status == SAL_OK)
-        result->seconds = now() - start;
+        result->seconds = sal_clock_seconds() - start;
     sal_collector_close(&collector);
     sal_free(own);
     return status;
