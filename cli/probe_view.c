@@ -9,7 +9,8 @@
 #include "json.h"
 #include "table.h"
 
-#define ENOUGH_DOCUMENTS 20 /* below that an interval says nothing */
+#define ENOUGH_DOCUMENTS 20    /* below that an interval says nothing */
+#define ONE_SPLIT_DOCUMENTS 50 /* below that five folds are used */
 
 static bool is_shown(const struct probe_view *view, const sal_probe_analysis *a) {
     const sal_probe_options *request = view->request;
@@ -146,6 +147,13 @@ static int print_table(const struct probe_view *view, const sal_probe_table *tab
         status = sal_sink_format(&view->sink, err,
                                  "  no intervals: fewer than %d documents are too few\n",
                                  ENOUGH_DOCUMENTS);
+    }
+    if (status == 0 && any != NULL && any->documents + any->undefined >= ENOUGH_DOCUMENTS &&
+        any->documents + any->undefined < ONE_SPLIT_DOCUMENTS && a->protocol == SAL_STRICT) {
+        status = sal_sink_string(&view->sink,
+                                 "  five folds: probes share training documents, so intervals are "
+                                 "somewhat narrow\n",
+                                 err);
     }
     table_free(&out);
     return status;

@@ -10,7 +10,7 @@
 #include "salient/memory.h"
 #include "salient/random.h"
 
-enum { BATCH = 128, STEPS_AT_LEAST = 300, EPOCHS_AT_LEAST = 4 };
+enum { BATCH = 128, STEPS = 16, PATIENCE = 6, ROUNDS_AT_MOST = 100 };
 
 typedef struct head {
     const float *x;
@@ -20,6 +20,7 @@ typedef struct head {
     float *w, *g, *m, *v; /* [C,F], then bias [C] */
     float *batch;         /* [BATCH,F] */
     float *p;             /* [BATCH,C] */
+    float *best;          /* [C,F+1] */
     double *counts;       /* [C] */
     size_t *order;        /* [N] */
     int64_t steps;
@@ -32,6 +33,7 @@ static void head_free(head *h) {
     sal_free(h->p);
     sal_free(h->order);
     sal_free(h->counts);
+    sal_free(h->best);
 }
 
 static int head_open(head *h, size_t rows, sal_error *err) {
@@ -42,8 +44,9 @@ static int head_open(head *h, size_t rows, sal_error *err) {
     h->p = sal_calloc(BATCH, h->C * sizeof(float));
     h->order = sal_calloc(rows, sizeof *h->order);
     h->counts = sal_calloc(h->C, sizeof *h->counts);
+    h->best = sal_calloc(parameters, sizeof *h->best);
     if (h->mean == NULL || h->w == NULL || h->batch == NULL || h->p == NULL || h->order == NULL ||
-        h->counts == NULL)
+        h->counts == NULL || h->best == NULL)
         return sal_fail_memory(err, "an online code");
     h->scale = h->mean + h->F;
     h->g = h->w + parameters;
@@ -105,30 +108,14 @@ static void step(head *h, const size_t *rows, size_t count) {
             h->g[weights + c] += h->p[i * h->C + c] / (float)count;
     }
     h->steps++;
-    const float rate = (float)(1e-3 / (1 - pow(.9, (double)h->steps)));
+    const float rate = (float)(3e-3 / (1 - pow(.9, (double)h->steps)));
     const float root = (float)(1 / sqrt(1 - pow(.999, (double)h->steps)));
     for (size_t i = 0; i < parameters; i++) {
         h->m[i] = .9F * h->m[i] + .1F * h->g[i];
         h->v[i] = .999F * h->v[i] + .001F * h->g[i] * h->g[i];
         if (i < weights)
-            h->w[i] *= 1 - 1e-5F;
+            h->w[i] *= 1 - 3e-5F;
         h->w[i] -= rate * h->m[i] / (sqrtf(h->v[i]) * root + 1e-8F);
-    }
-}
-
-static void learn(head *h, size_t rows, sal_random *random) {
-    const size_t batches = (rows + BATCH - 1) / BATCH;
-    size_t epochs = (STEPS_AT_LEAST + batches - 1) / batches;
-    epochs = epochs < EPOCHS_AT_LEAST ? EPOCHS_AT_LEAST : epochs;
-    memset(h->w, 0, 4 * h->C * (h->F + 1) * sizeof *h->w);
-    h->steps = 0;
-    standardise(h, rows);
-    for (size_t r = 0; r < rows; r++)
-        h->order[r] = r;
-    for (size_t e = 0; e < epochs; e++) {
-        sal_random_shuffle(random, h->order, rows);
-        for (size_t at = 0; at < rows; at += BATCH)
-            step(h, h->order + at, rows - at < BATCH ? rows - at : BATCH);
     }
 }
 
@@ -146,6 +133,48 @@ static double bits_of(head *h, size_t from, size_t to) {
         }
     }
     return bits;
+}
+
+/* Begin with the class frequencies of rows and no weights. */
+static void begin(head *h, size_t rows) {
+    memset(h->w, 0, 4 * h->C * (h->F + 1) * sizeof *h->w);
+    memset(h->counts, 0, h->C * sizeof *h->counts);
+    for (size_t r = 0; r < rows; r++)
+        h->counts[h->labels[r]]++;
+    for (size_t c = 0; c < h->C; c++)
+        h->w[h->C * h->F + c] = (float)log((h->counts[c] + 1) / ((double)rows + (double)h->C));
+    h->steps = 0;
+    standardise(h, rows);
+}
+
+/* Learn from the first four fifths of the rows that were told and stop by the last fifth, which a head of class frequencies alone begins. */
+static void learn(head *h, size_t rows, sal_random *random) {
+    const size_t parameters = h->C * (h->F + 1);
+    const size_t training = rows - rows / 5 > 0 ? rows - rows / 5 : rows;
+    size_t at = training, stale = 0;
+    begin(h, rows);
+    for (size_t r = 0; r < training; r++)
+        h->order[r] = r;
+    double best = bits_of(h, training, rows);
+    memcpy(h->best, h->w, parameters * sizeof *h->w);
+    for (size_t k = 0; k < ROUNDS_AT_MOST && stale < PATIENCE; k++) {
+        for (size_t s = 0; s < STEPS; s++) {
+            if (at >= training) {
+                sal_random_shuffle(random, h->order, training);
+                at = 0;
+            }
+            const size_t count = training - at < BATCH ? training - at : BATCH;
+            step(h, h->order + at, count);
+            at += count;
+        }
+        const double bits = bits_of(h, training, rows);
+        stale = bits < best ? 0 : stale + 1;
+        if (bits < best) {
+            best = bits;
+            memcpy(h->best, h->w, parameters * sizeof *h->w);
+        }
+    }
+    memcpy(h->w, h->best, parameters * sizeof *h->w);
 }
 
 /* Bits of rows by how often each class came before them. */

@@ -18,8 +18,9 @@ typedef struct online_code {
 } online_code;
 
 /** in     x [N,F]; class [N] in 0..classes-1; start [D+1] documents, in the order in which they are told
- *  math   the first block costs log2(classes) a word in both codes; then a softmax head is trained on all blocks before (columns
- *         standardised by them; AdamW 1e-3, weight decay 1e-2, batches of 128), the prior is (count + 1)/(n + classes)
+ *  math   the first block costs log2(classes) a word in both codes; then a softmax head learns from all blocks before (columns
+ *         standardised by them; AdamW 3e-3, weight decay 1e-2, batches of 128; it begins as the class frequencies and stops by the last fifth of what was
+ *         told); the prior is (count + 1)/(n + classes)
  *  errs   SAL_ENOMEM
  *  cost   a few hundred products of 128 rows for each block */
 int online_run(const float *x, size_t F, const int *labels, int classes, const size_t *start,

@@ -1,0 +1,554 @@
+/* Probes on planted data: a signal is found where it is and nowhere else, noise scores nothing, the split by pairs of document and word
+ * is fooled by what documents share, the control task catches what is only memorised. States and importance are written by the test. */
+#include "testing.h"
+
+#include <sys/stat.h>
+
+#include "probe/online.h"
+#include "probe/ridge.h"
+#include "probe/split.h"
+#include "salient/probe.h"
+#include "salient/random.h"
+#include "salient/states.h"
+#include "test_study_sample.h"
+
+enum { LAYERS = 3, WIDTH = 48, WORDS = 60, TYPES = 400, DOCUMENTS = 30, K = 10 };
+
+/* ---- planted studies ---------------------------------------------------------------------------------------------- */
+
+typedef enum world {
+    SIGNAL,    /* layer 1 holds a linear image of y in two of its columns; the rest is noise */
+    CLUSTERED, /* words of a document fall into two clusters with vectors of its own, one important; nothing carries over */
+    TYPED      /* y belongs to the word type, at random; states are a vector of the type */
+} world;
+
+static double normal(sal_random *random) {
+    return sqrt(-2 * log(1 - sal_random_uniform(random))) *
+           cos(6.283185307179586 * sal_random_uniform(random));
+}
+
+typedef struct planted {
+    sal_random random;
+    double type_y[TYPES];
+    float type_vector[TYPES][WIDTH];
+    int words[WORDS];
+    int count[WORDS];
+    float states[LAYERS][WORDS][WIDTH];
+} planted;
+
+static void draw_document(planted *p, world kind) {
+    float cluster[2][WIDTH];
+    for (int c = 0; c < 2; c++)
+        for (int f = 0; f < WIDTH; f++)
+            cluster[c][f] = (float)normal(&p->random);
+    for (int w = 0; w < WORDS; w++) {
+        p->words[w] = (int)(w * (TYPES / WORDS)) + (int)sal_random_below(&p->random, TYPES / WORDS);
+        const int member = (int)sal_random_below(&p->random, 2);
+        const double y = kind == TYPED       ? p->type_y[p->words[w]]
+                         : kind == CLUSTERED ? member * .8 + .2 * sal_random_uniform(&p->random)
+                                             : sal_random_uniform(&p->random);
+        p->count[w] = (int)lround(y * K);
+        for (int l = 0; l < LAYERS; l++)
+            for (int f = 0; f < WIDTH; f++) {
+                double x = normal(&p->random);
+                if (kind == SIGNAL && l == 1 && f < 2)
+                    x = (f == 0 ? 3 : -2) * p->count[w] / (double)K + .1 * x;
+                if (kind == CLUSTERED)
+                    x = .5 * x + 2 * (double)cluster[member][f];
+                if (kind == TYPED)
+                    x = .1 * x + (double)p->type_vector[p->words[w]][f];
+                p->states[l][w][f] = (float)x;
+            }
+    }
+}
+
+static void write_states(const planted *p, const char *path) {
+    sal_error err = {0};
+    int32_t layers[LAYERS] = {0, 1, 2}, first[WORDS], frequency[WORDS];
+    char words[WORDS * 8] = "";
+    for (int w = 0; w < WORDS; w++) {
+        snprintf(words + strlen(words), sizeof words - strlen(words), "w%03d\n", p->words[w]);
+        first[w] = w;
+        frequency[w] = 1;
+    }
+    const sal_tensor tensors[] = {
+        {"states", SAL_F32, 3, {LAYERS, WORDS, WIDTH}, p->states},
+        {"layers", SAL_I32, 1, {LAYERS}, layers},
+        {"first", SAL_I32, 1, {WORDS}, first},
+        {"frequency", SAL_I32, 1, {WORDS}, frequency},
+        {"words", SAL_U8, 1, {strlen(words)}, words},
+    };
+    assert_ok(sal_safetensors_write(path, tensors, 5, NULL, 0, &err));
+}
+
+static void put_importance(sal_study *study, const planted *p, int64_t document, int64_t by) {
+    sal_error err = {0};
+    char words[WORDS][8];
+    sal_importance_row rows[WORDS];
+    for (int w = 0; w < WORDS; w++) { /* types ascend with w, so rows are sorted */
+        snprintf(words[w], sizeof words[w], "w%03d", p->words[w]);
+        rows[w] = (sal_importance_row){words[w], p->count[w], K, w % 2, true};
+    }
+    for (int protocol = 0; protocol < 2; protocol++)
+        assert_ok(sal_study_put_importance(study, document, by, (sal_protocol)protocol, "inputs", K,
+                                           rows, WORDS, &err));
+}
+
+static void plant(const char *path, world kind, uint64_t seed, int documents) {
+    sal_error err = {0};
+    static planted p;
+    char folder[300];
+    int64_t keys[2];
+    char *folders[2] = {NULL};
+    sal_random_seed(&p.random, seed);
+    for (int t = 0; t < TYPES; t++) {
+        p.type_y[t] = sal_random_uniform(&p.random);
+        for (int f = 0; f < WIDTH; f++)
+            p.type_vector[t][f] = (float)normal(&p.random);
+    }
+    sal_study *study = open_study(path, SAL_STUDY_CREATE);
+    const int64_t by = add_summarizer(study, "tiny", "model", "{}");
+    snprintf(folder, sizeof folder, "%s/states", path);
+    assert_int_equal(mkdir(folder, 0777), 0);
+    for (int protocol = 0; protocol < 2; protocol++) {
+        const sal_state_set set = {.model = "tiny",
+                                   .digest = "0123456789abcdef0123456789abcdef"
+                                             "0123456789abcdef0123456789abcdef",
+                                   .protocol = (sal_protocol)protocol,
+                                   .summarizer = protocol ? by : 0,
+                                   .weights = "trained",
+                                   .pooling = "mean",
+                                   .dtype = "F32",
+                                   .layers = "[0,1,2]",
+                                   .width = WIDTH};
+        assert_ok(sal_study_put_state_set(study, &set, &keys[protocol], &folders[protocol], &err));
+        snprintf(folder, sizeof folder, "%s/states/%s", path, folders[protocol]);
+        assert_int_equal(mkdir(folder, 0777), 0);
+    }
+    for (int d = 0; d < documents; d++) {
+        char id[16], text[80];
+        snprintf(id, sizeof id, "d%d", d);
+        snprintf(text, sizeof text, "%d has its own words as %d and %d or %d", d, 7 * d, 11 * d,
+                 13 * d);
+        const int64_t key = add_document(study, "news", id, text, NULL);
+        draw_document(&p, kind);
+        put_importance(study, &p, key, by);
+        for (int protocol = 0; protocol < 2; protocol++) {
+            char file[600];
+            sal_state_unit unit = {.set = keys[protocol], .document = key, .words = WORDS};
+            snprintf(unit.inputs, sizeof unit.inputs, "inputs");
+            snprintf(unit.file, sizeof unit.file, "states/%.100s/%d.safetensors", folders[protocol],
+                     d);
+            snprintf(file, sizeof file, "%.200s/%s", path, unit.file);
+            write_states(&p, file);
+            assert_ok(sal_study_put_state_unit(study, &unit, &err));
+        }
+    }
+    sal_free(folders[0]);
+    sal_free(folders[1]);
+    close_study(study);
+}
+
+/* ---- runs ------------------------------------------------------------------------------------------------------- */
+
+static sal_probe_options options_of(void) {
+    sal_probe_options options = sal_probe_defaults();
+    options.by = "tiny";
+    options.threads = 2;
+    return options;
+}
+
+static sal_probe_tables *run(const char *path, const sal_probe_options *options) {
+    sal_error err = {0};
+    sal_tally tally = {0};
+    sal_probe_tables *tables = NULL;
+    sal_study *study = open_study(path, SAL_STUDY_WRITE);
+    assert_ok(sal_probe_run(study, options, NULL, &tally, &err));
+    assert_true(tally.done > 0);
+    assert_int_equal(tally.failed, 0);
+    assert_ok(sal_study_get_probe_tables(study, &tables, &err));
+    close_study(study);
+    return tables;
+}
+
+/* The result over all seeds. */
+static const sal_probe_result *find(const sal_probe_tables *tables, const char *probe,
+                                    sal_protocol protocol, int layer, const char *control,
+                                    const char *metric) {
+    for (size_t t = 0; t < tables->count; t++) {
+        const sal_probe_table *table = &tables->items[t];
+        for (size_t i = 0; i < table->count; i++) {
+            const sal_probe_result *r = &table->results[i];
+            if (strcmp(table->analysis.probe, probe) == 0 && table->analysis.protocol == protocol &&
+                r->layer == layer && r->seed == -1 && strcmp(r->words, "all") == 0 &&
+                strcmp(r->control, control) == 0 && strcmp(r->metric, metric) == 0)
+                return r;
+        }
+    }
+    fail_msg("no result %s %d %s %s", probe, layer, control, metric);
+    return NULL;
+}
+
+static void assert_zero_inside(const sal_probe_result *r) {
+    if (!(r->low <= 0 && r->high >= 0))
+        fail_msg("%s %s of layer %d: %.3f [%.3f, %.3f] leaves out 0", r->control, r->metric,
+                 r->layer, r->value, r->low, r->high);
+}
+
+static char folder[64];
+
+static int set_up(void **state) {
+    (void)state;
+    make_scratch_folder(folder);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    remove_scratch_folder(folder);
+    return 0;
+}
+
+static void a_signal_is_found_in_its_layer_and_nowhere_else(void **state) {
+    char path[160];
+    (void)state;
+    plant(below(folder, "signal", path), SIGNAL, 1, DOCUMENTS);
+    const sal_probe_options options = options_of();
+    sal_probe_tables *tables = run(path, &options);
+    for (int l = 0; l < LAYERS; l++) {
+        const sal_probe_result *r = find(tables, "linear", SAL_STRICT, l, "none", "spearman");
+        assert_int_equal(r->documents, DOCUMENTS);
+        if (l == 1)
+            assert_true(r->value > .9 && r->low > .9);
+        else
+            assert_close(r->value, 0, 0, .1);
+    }
+    assert_true(find(tables, "linear", SAL_STRICT, 1, "surface", "gain")->low > .5);
+    assert_close(find(tables, "linear", SAL_STRICT, -1, "position", "spearman")->value, 0, 0, .1);
+    assert_true(find(tables, "linear", SAL_STRICT, 1, "mdl", "compression")->value > 1.1);
+    assert_close(find(tables, "linear", SAL_STRICT, 0, "mdl", "compression")->value, 1, 0, .05);
+    assert_true(find(tables, "linear", SAL_STRICT, 1, "control-task", "selectivity")->low > .5);
+    assert_zero_inside(find(tables, "linear", SAL_STRICT, 1, "gap-split", "spearman"));
+    sal_probe_tables_free(tables);
+}
+
+static void results_do_not_depend_on_threads(void **state) {
+    char path[160];
+    sal_error err = {0};
+    sal_buffer out[2] = {{0}};
+    (void)state;
+    (void)below(folder, "signal", path);
+    for (int i = 0; i < 2; i++) {
+        sal_probe_options options = options_of();
+        options.threads = i == 0 ? 1 : 3;
+        sal_probe_tables_free(run(path, &options));
+        sal_study *study = open_study(path, SAL_STUDY_READ);
+        const sal_sink sink = sal_buffer_sink(&out[i]);
+        assert_ok(sal_export_table(study, "probes", NULL, SAL_FORMAT_CSV, &sink, &err));
+        close_study(study);
+    }
+    assert_string_equal(out[0].bytes, out[1].bytes);
+    assert_non_null(
+        strstr(out[0].bytes, "\nnews,tiny,tiny,strict,linear,squares,\"\",all,1,none,,"));
+    sal_buffer_free(&out[0]);
+    sal_buffer_free(&out[1]);
+}
+
+static void what_documents_share_fools_the_split_by_pairs_alone(void **state) {
+    char path[160];
+    (void)state;
+    plant(below(folder, "clustered", path), CLUSTERED, 2, 20);
+    sal_probe_options options = options_of();
+    sal_probe_tables *tables = run(path, &options);
+    for (int l = 0; l < LAYERS; l++) {
+        assert_close(find(tables, "linear", SAL_STRICT, l, "none", "spearman")->value, 0, 0, .15);
+        assert_true(find(tables, "linear", SAL_STRICT, l, "gap-split", "spearman")->low > .1);
+    }
+    sal_probe_tables_free(tables);
+    options.protocol = SAL_PAPER;
+    tables = run(path, &options);
+    for (int l = 0; l < LAYERS; l++)
+        assert_true(find(tables, "linear", SAL_PAPER, l, "none", "spearman")->low > .1);
+    sal_probe_tables_free(tables);
+}
+
+/* One split, test documents that no training document knows: the interval of noise holds 0. (Five folds train on each other's documents,
+ * which makes their intervals somewhat narrow.) */
+static void noise_is_within_its_interval_of_zero(void **state) {
+    char path[160];
+    (void)state;
+    plant(below(folder, "noise", path), CLUSTERED, 6, 110);
+    sal_probe_options options = options_of();
+    memset(options.controls, 0, sizeof options.controls);
+    sal_probe_tables *tables = run(path, &options);
+    for (int l = 0; l < LAYERS; l++) {
+        const sal_probe_result *r = find(tables, "linear", SAL_STRICT, l, "none", "spearman");
+        assert_int_equal(r->documents, 22);
+        assert_zero_inside(r);
+    }
+    sal_probe_tables_free(tables);
+}
+
+static void what_is_memorised_has_no_selectivity(void **state) {
+    char path[160];
+    (void)state;
+    plant(below(folder, "typed", path), TYPED, 3, DOCUMENTS);
+    sal_probe_options options = options_of();
+    options.seeds = 20; /* draws: one random task is not another, their mean is */
+    sal_probe_tables *tables = run(path, &options);
+    for (int l = 0; l < LAYERS; l++) {
+        const sal_probe_result *r =
+            find(tables, "linear", SAL_STRICT, l, "control-task", "selectivity");
+        assert_true(find(tables, "linear", SAL_STRICT, l, "none", "spearman")->value > .1);
+        assert_zero_inside(r);
+        assert_true(r->high - r->low < .5);
+    }
+    sal_probe_tables_free(tables);
+}
+
+static void networks_find_the_signal_too(void **state) {
+    static const struct {
+        sal_probe_kind kind;
+        sal_probe_loss loss;
+        bool attention;
+    } cases[] = {{SAL_PROBE_MLP, SAL_PROBE_MSE, false},
+                 {SAL_PROBE_ALL_LAYERS, SAL_PROBE_MSE, false},
+                 {SAL_PROBE_ARTICLE, SAL_PROBE_KL, true}};
+    char path[160];
+    (void)state;
+    (void)below(folder, "signal", path);
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        sal_probe_options options = options_of();
+        options.kind = cases[c].kind;
+        options.loss = cases[c].loss;
+        options.attention = cases[c].attention;
+        options.layers = "0,1";
+        options.seeds = 1;
+        options.epochs = 20;
+        options.controls[SAL_CONTROL_TASK] = false;
+        sal_probe_tables *tables = run(path, &options);
+        const char *name = sal_probe_name(cases[c].kind);
+        const bool all = cases[c].kind == SAL_PROBE_ALL_LAYERS;
+        const double found =
+            find(tables, name, SAL_STRICT, all ? -1 : 1, "none", "spearman")->value;
+        if (!(found > .6))
+            fail_msg("%s finds %.3f", name, found);
+        if (!all)
+            assert_true(find(tables, name, SAL_STRICT, 0, "none", "spearman")->value < .15);
+        sal_probe_tables_free(tables);
+    }
+}
+
+static bool after_some(void *context) {
+    int *left = context;
+    return (*left)-- <= 0;
+}
+
+static void an_interrupted_training_goes_on_with_the_same_numbers(void **state) {
+    char paths[2][160];
+    sal_buffer out[2] = {{0}};
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        sal_error err = {0};
+        sal_tally tally = {0};
+        sal_probe_options options = options_of();
+        options.kind = SAL_PROBE_MLP;
+        options.layers = "1,2";
+        options.seeds = 1;
+        options.epochs = 2;
+        options.threads = 1;
+        plant(below(folder, way == 0 ? "whole" : "broken", paths[way]), SIGNAL, 4, 20);
+        sal_study *study = open_study(paths[way], SAL_STUDY_WRITE);
+        if (way == 1) {
+            int left = 60;
+            const sal_progress stop = {.cancelled = after_some, .context = &left};
+            assert_int_equal(sal_probe_run(study, &options, &stop, &tally, &err), SAL_ECANCELLED);
+            assert_true(tally.done > 3);
+        }
+        tally = (sal_tally){0};
+        assert_ok(sal_probe_run(study, &options, NULL, &tally, &err));
+        assert_true(way == 0 ? tally.kept == 0 : tally.kept > 0);
+        const sal_sink sink = sal_buffer_sink(&out[way]);
+        assert_ok(sal_export_table(study, "probes", NULL, SAL_FORMAT_CSV, &sink, &err));
+        close_study(study);
+    }
+    assert_string_equal(out[0].bytes, out[1].bytes);
+    sal_buffer_free(&out[0]);
+    sal_buffer_free(&out[1]);
+}
+
+static void what_is_wrong_is_said(void **state) {
+    char path[160];
+    sal_error err = {0};
+    sal_tally tally = {0};
+    sal_probe_options options = options_of();
+    (void)state;
+    plant(below(folder, "few", path), SIGNAL, 5, 3);
+    sal_study *study = open_study(path, SAL_STUDY_WRITE);
+    assert_int_equal(sal_probe_run(study, &options, NULL, &tally, &err), SAL_EINVAL);
+    assert_non_null(strstr(err.text, "needs five groups at least"));
+    options.layers = "0,7";
+    assert_int_equal(sal_probe_run(study, &options, NULL, &tally, &err), SAL_EINVAL);
+    assert_non_null(strstr(err.text, "there are no states 7"));
+    options.model = "/somewhere/other.gguf";
+    assert_int_equal(sal_probe_run(study, &options, NULL, &tally, &err), SAL_ENOTFOUND);
+    assert_non_null(strstr(err.text, "salient states"));
+    assert_non_null(strstr(err.text, "tiny (strict)"));
+    close_study(study);
+}
+
+/* ---- pieces -------------------------------------------------------------------------------------------------------- */
+
+/* Against the normal equations solved by elimination, on standardised columns. */
+static void ridge_solves_its_equations(void **state) {
+    enum { F = 70, ROWS = 200 };
+    static double x[ROWS * F], y[ROWS], a[F][F + 1];
+    sal_error err = {0};
+    sal_random random;
+    ridge_moments m = {0};
+    ridge_fit fit = {0};
+    (void)state;
+    sal_random_seed(&random, 9);
+    for (size_t i = 0; i < ROWS * F; i++)
+        x[i] = normal(&random) * (1 + (double)(i % F)) + 3;
+    for (size_t r = 0; r < ROWS; r++)
+        y[r] = x[r * F] - .2 * x[r * F + 5] + normal(&random);
+    assert_ok(ridge_moments_open(F, 1, &m, &err));
+    assert_ok(ridge_fit_open(F, 1, &fit, &err));
+    ridge_moments_add(&m, x, y, 150);
+    ridge_moments_add(&m, x + 150 * F, y + 150, ROWS - 150);
+    assert_ok(ridge_solve(&m, &m, &fit, &err));
+    double mean[F], scale[F], y_mean = 0;
+    for (size_t r = 0; r < ROWS; r++)
+        y_mean += y[r] / ROWS;
+    for (size_t f = 0; f < F; f++) {
+        double s = 0;
+        mean[f] = 0;
+        for (size_t r = 0; r < ROWS; r++)
+            mean[f] += x[r * F + f] / ROWS;
+        for (size_t r = 0; r < ROWS; r++)
+            s += (x[r * F + f] - mean[f]) * (x[r * F + f] - mean[f]) / ROWS;
+        scale[f] = sqrt(s);
+    }
+    memset(a, 0, sizeof a);
+    for (size_t f = 0; f < F; f++)
+        for (size_t r = 0; r < ROWS; r++) {
+            const double z = (x[r * F + f] - mean[f]) / scale[f];
+            for (size_t g = 0; g < F; g++)
+                a[f][g] += z * (x[r * F + g] - mean[g]) / scale[g];
+            a[f][F] += z * (y[r] - y_mean);
+        }
+    for (size_t f = 0; f < F; f++)
+        a[f][f] += fit.lambda[0];
+    for (size_t f = 0; f < F; f++)
+        for (size_t g = f + 1; g < F; g++) {
+            const double factor = a[g][f] / a[f][f];
+            for (size_t c = f; c <= F; c++)
+                a[g][c] -= factor * a[f][c];
+        }
+    for (size_t f = F; f-- > 0;) {
+        for (size_t g = f + 1; g < F; g++)
+            a[f][F] -= a[f][g] * a[g][F];
+        a[f][F] /= a[f][f];
+        assert_close(fit.weights[f], a[f][F] / scale[f], 1e-8, 1e-12);
+    }
+    ridge_moments_free(&m);
+    ridge_fit_free(&fit);
+}
+
+static void near_duplicates_stay_together(void **state) {
+    static const char *const texts[] = {
+        "the ferry left the harbour at noon and sank near the lighthouse before anybody could help "
+        "the crew who had warned of the storm in the morning of that day",
+        "a council has voted for the new bridge after years of talk about its price and its place",
+        "the ferry left the harbour at noon and sank near the lighthouse before anybody could help "
+        "the crew who had warned of the storm in the morning of that week"};
+    uint32_t signatures[3 * SPLIT_HASHES];
+    size_t group[3];
+    sal_error err = {0};
+    sal_text *text = NULL;
+    (void)state;
+    assert_ok(sal_text_open(&text, &err));
+    for (size_t i = 0; i < 3; i++)
+        assert_ok(
+            split_signature(text, texts[i], strlen(texts[i]), signatures + i * SPLIT_HASHES, &err));
+    assert_ok(split_groups(signatures, 3, group, &err));
+    assert_int_equal(group[0], 0);
+    assert_int_equal(group[1], 1);
+    assert_int_equal(group[2], 0);
+    sal_text_close(text);
+}
+
+static void splits_are_cut_exactly(void **state) {
+    enum { N = 100 };
+    char hashes[N][8];
+    const char *list[N];
+    size_t group[N], part[N], count[5] = {0};
+    sal_error err = {0};
+    (void)state;
+    for (size_t i = 0; i < N; i++) {
+        snprintf(hashes[i], sizeof hashes[i], "%zu", i * 7919 % 99991);
+        list[i] = hashes[i];
+        group[i] = i;
+    }
+    split_rounds rounds = split_rounds_of(N);
+    assert_ok(split_documents(list, group, N, &rounds, part, &err));
+    for (size_t i = 0; i < N; i++)
+        count[part[i]]++;
+    assert_int_equal(count[0], 60);
+    assert_int_equal(count[1], 20);
+    assert_int_equal(count[2], 20);
+    rounds = split_rounds_of(40);
+    assert_int_equal(rounds.rounds, 5);
+    assert_ok(split_documents(list, group, 40, &rounds, part, &err));
+    memset(count, 0, sizeof count);
+    for (size_t i = 0; i < 40; i++)
+        count[part[i]]++;
+    for (size_t p = 0; p < 5; p++)
+        assert_int_equal(count[p], 8);
+}
+
+/* Fewer than five blocks: no code. Classes that x tells: a short one. */
+static void online_codes(void **state) {
+    enum { D = 40, W = 30, F = 8 };
+    static float x[D * W * F];
+    static int labels[D * W];
+    size_t start[D + 1];
+    sal_random random;
+    sal_error err = {0};
+    online_code code;
+    (void)state;
+    sal_random_seed(&random, 3);
+    for (size_t d = 0; d <= D; d++)
+        start[d] = d * W;
+    for (size_t r = 0; r < D * W; r++) {
+        labels[r] = (int)sal_random_below(&random, 3);
+        for (size_t f = 0; f < F; f++)
+            x[r * F + f] = (float)(normal(&random) + (f < 3 && (int)f == labels[r] ? 6 : 0));
+    }
+    assert_ok(online_run(x, F, labels, 3, start, D, 1, &code, &err));
+    assert_int_equal(code.blocks, 7); /* 1, 2, 3, 6, 11, 21, 40 documents */
+    assert_true(code.compression > 2);
+    assert_close(code.prior_bits, D * W * log2(3), .05, 0);
+    assert_ok(online_run(x, F, labels, 3, start, 4, 1, &code, &err));
+    assert_true(code.blocks < 5);
+    assert_true(isnan(code.compression));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ridge_solves_its_equations),
+        cmocka_unit_test(near_duplicates_stay_together),
+        cmocka_unit_test(splits_are_cut_exactly),
+        cmocka_unit_test(online_codes),
+        cmocka_unit_test(a_signal_is_found_in_its_layer_and_nowhere_else),
+        cmocka_unit_test(results_do_not_depend_on_threads),
+        cmocka_unit_test(what_documents_share_fools_the_split_by_pairs_alone),
+        cmocka_unit_test(noise_is_within_its_interval_of_zero),
+        cmocka_unit_test(what_is_memorised_has_no_selectivity),
+        cmocka_unit_test(networks_find_the_signal_too),
+        cmocka_unit_test(an_interrupted_training_goes_on_with_the_same_numbers),
+        cmocka_unit_test(what_is_wrong_is_said),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
