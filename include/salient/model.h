@@ -175,7 +175,8 @@ int sal_engine_generate(sal_engine *engine, const sal_generate_request *requests
  *  errs   SAL_ELIMIT past the context, SAL_EMODEL */
 int sal_engine_reserve(sal_engine *engine, int tokens, sal_error *err) SAL_MUST_CHECK;
 
-/** Bytes of the engine: KV cache, outputs and compute buffers as libllama reports them; 0 before the first generate or reserve. */
+/** Bytes of the engine: KV cache, outputs and compute buffers as libllama reports them, and packed copies of weights, which the first
+ *  products make; 0 before the first generate or reserve. */
 uint64_t sal_engine_bytes(const sal_engine *engine);
 
 /* ---- conversion ------------------------------------------------------------------------------------------------------------ */

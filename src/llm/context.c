@@ -1,4 +1,6 @@
 /* Contexts: which backend computes one. */
+#include <string.h>
+
 #include "llm_internal.h"
 
 /* Float weights for exact contexts: the model's own when those are float already. */
@@ -20,7 +22,7 @@ static int exact_weights(sal_model *model, sal_cpu_weights **out, sal_error *err
 int sal_context_open(sal_model *model, struct llama_context_params params, bool exact,
                      struct llama_context **out, sal_cpu **cpu, sal_error *err) {
     sal_cpu_options options = {.weights = model->weights,
-                               .cap = SAL_CPU_BEST,
+                               .cap = sal_cpu_cap(),
                                .threads = params.n_threads,
                                .least_rows = exact ? 1 : 2};
     bool own = model->own_backend;
@@ -57,4 +59,17 @@ void sal_context_close(struct llama_context *context, sal_cpu *cpu) {
     if (context != NULL)
         llama_free(context);
     sal_cpu_close(cpu);
+}
+
+int sal_llm_layer_of(const char *text, const char *name) {
+    size_t length = strlen(name);
+    int layer = 0;
+    if (strncmp(text, name, length) != 0 || text[length] != '-' || text[length + 1] == '\0')
+        return -1;
+    for (const char *digit = text + length + 1; *digit != '\0'; digit++) {
+        if (*digit < '0' || *digit > '9' || layer > 100000)
+            return -1;
+        layer = layer * 10 + (*digit - '0');
+    }
+    return layer;
 }

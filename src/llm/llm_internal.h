@@ -85,6 +85,9 @@ int sal_context_open(sal_model *model, struct llama_context_params params, bool 
                      struct llama_context **out, sal_cpu **cpu, sal_error *err) SAL_MUST_CHECK;
 void sal_context_close(struct llama_context *context, sal_cpu *cpu);
 
+/** The layer of a graph's node called "<name>-<layer>", or -1. */
+int sal_llm_layer_of(const char *text, const char *name);
+
 /* ---- tokens.c ------------------------------------------------------------------------------------ */
 
 /** Append the tokens of one piece of a text: spans are shifted by offset.

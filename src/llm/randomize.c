@@ -45,9 +45,8 @@ static bool ends_with(const char *text, const char *end) {
 static int decide(const plan *work, const struct ggml_tensor *tensor, fate *out, sal_error *err) {
     const char *name = tensor->name;
     const bool matrix = ggml_n_dims(tensor) > 1;
-    if (strncmp(name, "rope_", 5) == 0 || strstr(name, ".rope_") != NULL)
-        *out = KEPT;
-    else if (work->keep_embeddings && strcmp(name, "token_embd.weight") == 0)
+    if (strncmp(name, "rope_", 5) == 0 || strstr(name, ".rope_") != NULL ||
+        (work->keep_embeddings && strcmp(name, "token_embd.weight") == 0))
         *out = KEPT;
     else if (ends_with(name, ".bias"))
         *out = ZERO;

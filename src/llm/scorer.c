@@ -7,7 +7,6 @@
 #include <ggml.h>
 #include <llama.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "llm_internal.h"
@@ -51,15 +50,6 @@ void sal_scorer_close(sal_scorer *scorer) {
 }
 
 /* ---- editing -------------------------------------------------------------------------------------- */
-
-/* The layer of a node named "kqv_out-<layer>", or -1. */
-static int layer_of(const struct ggml_tensor *node) {
-    int layer = -1;
-    int end = 0;
-    if (sscanf(node->name, "kqv_out-%d%n", &layer, &end) != 1 || node->name[end] != '\0')
-        return -1;
-    return layer;
-}
 
 static bool wants(const sal_scorer *scorer, int layer) {
     for (size_t i = 0; i < scorer->head_count; i++)
@@ -108,7 +98,7 @@ static int edit_layer(sal_scorer *scorer, struct ggml_tensor *node, int layer) {
 
 static bool on_node(struct ggml_tensor *node, bool ask, void *context) {
     sal_scorer *scorer = context;
-    const int layer = scorer->head_count == 0 ? -1 : layer_of(node);
+    const int layer = scorer->head_count == 0 ? -1 : sal_llm_layer_of(node->name, "kqv_out");
     if (layer < 0 || !wants(scorer, layer))
         return !ask;
     if (ask)
@@ -195,12 +185,12 @@ static int decode(sal_scorer *scorer, const int32_t *tokens, size_t T, size_t fr
 /* ln of the softmax's share of a token. */
 static double log_share(const float *logits, size_t count, int32_t token) {
     double largest = (double)logits[0];
-    double sum = 0;
+    double sum = 0; /* 1 and more: the largest is among them */
     for (size_t i = 1; i < count; i++)
         largest = fmax(largest, (double)logits[i]);
     for (size_t i = 0; i < count; i++)
         sum += exp((double)logits[i] - largest);
-    return (double)logits[token] - largest - log(sum);
+    return (double)logits[token] - largest - (sum > 0 ? log(sum) : 0);
 }
 
 static int check(const sal_scorer *scorer, const int32_t *tokens, size_t T, size_t from,

@@ -93,9 +93,14 @@ int sal_model_system(sal_buffer *out, sal_error *err) {
     sal_buffer_clear(out);
     int status = sal_buffer_add_format(out, err, "libllama %s, ggml %s; backends", llama_version(),
                                        ggml_version());
-    for (size_t i = 0; status == SAL_OK && i < ggml_backend_reg_count(); i++)
-        status = sal_buffer_add_format(out, err, "%s %s", i == 0 ? "" : ",",
-                                       ggml_backend_reg_name(ggml_backend_reg_get(i)));
+    const char *between = "";
+    for (size_t i = 0; status == SAL_OK && i < ggml_backend_reg_count(); i++) {
+        const char *name = ggml_backend_reg_name(ggml_backend_reg_get(i));
+        if (strcmp(name, "salient") == 0) /* told below, registered or not yet */
+            continue;
+        status = sal_buffer_add_format(out, err, "%s %s", between, name);
+        between = ",";
+    }
     if (status == SAL_OK)
         status = sal_buffer_add_string(out, ";", err);
     if (status == SAL_OK)

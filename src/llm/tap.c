@@ -34,7 +34,7 @@ int sal_tap_open(sal_model *model, const sal_tap_options *options, sal_tap **out
     tap->exact = options->exact;
     tap->threads = options->threads > 0 ? options->threads : model->threads;
     tap->micro_batch = options->micro_batch > 0 ? options->micro_batch : SAL_TAP_MICRO_BATCH;
-    tap->features = sal_cpu_features_here(SAL_CPU_BEST);
+    tap->features = sal_cpu_features_here(sal_cpu_cap());
     tap->grams = sal_calloc((size_t)model->info.layers, sizeof *tap->grams);
     tap->batch = llama_batch_init(tap->micro_batch, 0, 1);
     if (tap->grams == NULL || tap->batch.token == NULL)

@@ -17,20 +17,6 @@
 
 /* ---- names ---------------------------------------------------------------------------------------- */
 
-/* The layer of a node named "<name>-<layer>", or -1. */
-static int layer_of(const char *text, const char *name) {
-    size_t length = strlen(name);
-    int layer = 0;
-    if (strncmp(text, name, length) != 0 || text[length] != '-' || text[length + 1] == '\0')
-        return -1;
-    for (const char *digit = text + length + 1; *digit != '\0'; digit++) {
-        if (*digit < '0' || *digit > '9' || layer > 100000)
-            return -1;
-        layer = layer * 10 + (*digit - '0');
-    }
-    return layer;
-}
-
 /* The hidden state that a node holds, or -1. */
 static int state_of(const sal_collector *c, const char *name) {
     size_t last = (size_t)c->tap->model->info.layers;
@@ -38,7 +24,7 @@ static int state_of(const sal_collector *c, const char *name) {
         return 0; /* the second one, where there is one, is what the first block reads */
     if (strcmp(name, "result_norm") == 0)
         return c->layers == last ? (int)last : -1;
-    int layer = layer_of(name, "l_out");
+    int layer = sal_llm_layer_of(name, "l_out");
     return layer >= 0 && (size_t)layer < c->layers && (size_t)layer + 1 < last ? layer + 1 : -1;
 }
 
@@ -207,7 +193,7 @@ static int bind_layer(sal_collector *c, size_t layer) {
 
 static bool is_soft_max(const sal_collector *c, const struct ggml_tensor *node) {
     return c->tap->exact && node->op == GGML_OP_SOFT_MAX &&
-           layer_of(node->name, "kq_soft_max") >= 0;
+           sal_llm_layer_of(node->name, "kq_soft_max") >= 0;
 }
 
 static bool is_flash(const sal_collector *c, const struct ggml_tensor *node) {
@@ -337,7 +323,7 @@ static bool want(sal_collector *c, struct ggml_tensor *node) {
     if (is_projection(c, node))
         c->status = take_projection(c, node);
     else
-        c->status = take_layer(c, layer_of(node->name, "kqv_out"));
+        c->status = take_layer(c, sal_llm_layer_of(node->name, "kqv_out"));
     if (c->status != SAL_OK || complete(c))
         return silence(c, node);
     return values_first || (rows_here(c) && state_of(c, node->name) >= 0);

@@ -94,9 +94,9 @@ typedef struct alignment {
 /* Whether piece i stands at byte `at` of the text, as it is or without the space that the tokenizer put in front. */
 static bool stands_at(const alignment *a, size_t i, size_t at, size_t *used) {
     size_t start = i == 0 ? 0 : a->ends[i - 1], length = a->ends[i] - start;
-    const char *piece = a->pieces + start;
-    if (length == 0)
+    if (length == 0 || a->pieces == NULL) /* no token has a text */
         return false;
+    const char *piece = a->pieces + start;
     if (length <= a->length - at && memcmp(a->text + at, piece, length) == 0) {
         *used = length;
         return true;

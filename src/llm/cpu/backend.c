@@ -5,6 +5,7 @@
  * gets, and that backend carries a device of its own. The registration and this name are the room's only static state. */
 #include "backend_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "onednn.h"
@@ -353,6 +354,16 @@ sal_cpu_counts sal_cpu_count(const sal_cpu *cpu) {
     return cpu->counts;
 }
 
+sal_cpu_features sal_cpu_cap(void) {
+    static const char *const names[] = {"portable", "avx2", "avx512"};
+    const char *asked = getenv("SALIENT_MAX_CPU_ISA");
+    for (int i = 0; asked != NULL && i < 3; i++) {
+        if (strcmp(asked, names[i]) == 0)
+            return (sal_cpu_features)i;
+    }
+    return SAL_CPU_BEST;
+}
+
 const char *sal_cpu_arithmetic(sal_compute compute) {
     if (!sal_onednn_here())
         return "attention only";
@@ -369,7 +380,7 @@ int sal_cpu_describe(sal_compute compute, sal_buffer *out, sal_error *err) {
     if (sal_cpu_register(&reason) != SAL_OK)
         return sal_buffer_add_format(out, err, "libllama alone: %s", reason.text);
     sal_onednn_version(library);
-    const char *attention = sal_cpu_features_name(sal_cpu_features_here(SAL_CPU_BEST));
+    const char *attention = sal_cpu_features_name(sal_cpu_features_here(sal_cpu_cap()));
     if (!sal_onednn_here())
         return sal_buffer_add_format(out, err, "%s attention; products by libllama: %s", attention,
                                      library);

@@ -27,6 +27,10 @@ struct ggml_tensor;
  *         header was not there */
 int sal_cpu_register(sal_error *err) SAL_MUST_CHECK;
 
+/** The cap on our kernels' instruction set that the environment asks for: SALIENT_MAX_CPU_ISA=portable, avx2 or avx512; for measurements
+ *  (ONEDNN_MAX_CPU_ISA caps oneDNN). SAL_CPU_BEST without it. */
+sal_cpu_features sal_cpu_cap(void);
+
 /** One line on what would run here: "AVX-512 attention, oneDNN 2.6.3 f32 products". */
 int sal_cpu_describe(sal_compute compute, sal_buffer *out, sal_error *err) SAL_MUST_CHECK;
 
