@@ -1,10 +1,12 @@
 /* salient probe: where importance can be read in hidden states. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "probe_view.h"
 #include "salient/probe.h"
+#include "salient/states.h"
 #include "session.h"
 #include "suggest.h"
 
@@ -35,7 +37,9 @@ struct probe_options {
 #define HOW "How"
 static const struct option_row rows[] = {
     {"model", 'm', OPTION_TEXT, AT(model), NULL, 0, 0, "FILE", NULL, WHAT,
-     "the model, or its name in the study (default: the only one with states)"},
+     "the model, or its name in the study (default: the only one with states); states that a "
+     "file's "
+     "documents lack are taken first"},
     {"by", 0, OPTION_TEXT, AT(common.by), NULL, 0, 0, "NAME", NULL, WHAT,
      "importance by this summarizer (default: the only one made with the model)"},
     {"layers", 0, OPTION_TEXT, AT(layers), "all", 0, 0, "LIST", NULL, WHAT,
@@ -134,6 +138,69 @@ static int show(struct session *session, sal_study *study, const struct probe_op
     return status;
 }
 
+/* ---- states ---------------------------------------------------------------------------------------------------------------- */
+
+/* States of the default kind are taken here, or completed; what the user took otherwise is used as it is.
+ * return whether trained (or random) states are to be taken */
+static bool takes_states(const sal_state_set_list *sets, const sal_states_options *wanted,
+                         const char *model, bool random) {
+    const sal_state_set *newest = NULL;
+    for (size_t i = 0; i < sets->count; i++) {
+        const sal_state_set *set = &sets->items[i];
+        const char *found = strstr(model, set->model);
+        if (found == NULL || set->protocol != wanted->protocol ||
+            (strcmp(set->weights, "trained") != 0) != random) {
+            continue;
+        }
+        newest = newest == NULL || set->key > newest->key ? set : newest;
+    }
+    return newest == NULL ||
+           (strcmp(newest->pooling, "mean") == 0 && strcmp(newest->dtype, "F16") == 0 &&
+            strstr(newest->layers, "[0,1,2,") == newest->layers);
+}
+
+/* Where --model is a file: states that are missing; of random copies only when they are asked for by name. */
+static int take_states(struct session *session, sal_study *study,
+                       const struct probe_options *options, const sal_probe_options *request) {
+    uint64_t seeds[100];
+    sal_states_options wanted = sal_states_defaults();
+    sal_state_set_list *sets = NULL;
+    const bool copies =
+        request->controls[SAL_CONTROL_RANDOM] && strcmp(options->controls, "all") != 0;
+    if (options->model == NULL || access(options->model, R_OK) != 0) {
+        return 0;
+    }
+    for (size_t s = 0; s < 100; s++) {
+        seeds[s] = s + 1;
+    }
+    wanted.model = options->model;
+    wanted.by = request->by;
+    wanted.corpus = request->corpus;
+    wanted.limit = sal_probe_limit(request);
+    wanted.protocol = request->protocol;
+    wanted.model_options = options_model(&options->common);
+    wanted.random_seeds = seeds;
+    int status = sal_study_list_state_sets(study, &sets, &session->error);
+    for (int random = 0; status == 0 && random < (copies ? 2 : 1); random++) {
+        sal_tally tally = {0};
+        struct stage stage;
+        if (!takes_states(sets, &wanted, options->model, random != 0)) {
+            continue;
+        }
+        wanted.random_count = random != 0 ? (size_t)request->seeds : 0;
+        stage_start(&stage);
+        status = sal_states_run(study, &wanted, &session->progress, &tally, &session->error);
+        if (status == 0 && tally.done > 0) {
+            stage_end(session, &stage, random != 0 ? "random states" : "states", "documents",
+                      &tally);
+        }
+    }
+    sal_state_set_list_free(sets);
+    return status;
+}
+
+/* ---- the work -------------------------------------------------------------------------------------------------------------- */
+
 static int compute(struct session *session, sal_study *study, const struct probe_options *options,
                    const sal_probe_options *request, sal_tally *tally) {
     struct stage stage;
@@ -141,13 +208,16 @@ static int compute(struct session *session, sal_study *study, const struct probe
     stage_start(&stage);
     int status = session_begin_run(session, study, options, NULL, &key);
     if (status == 0) {
+        status = take_states(session, study, options, request);
+        stage_start(&stage);
+    }
+    if (status == 0) {
         status = sal_probe_run(study, request, &session->progress, tally, &session->error);
         if (status == 0) {
             stage_end(session, &stage, sal_protocol_name(request->protocol), "probes", tally);
         }
-        status = session_end_run(session, study, key, tally, status);
     }
-    return status;
+    return key == 0 ? status : session_end_run(session, study, key, tally, status);
 }
 
 static int run(struct session *session, void *config) {
@@ -177,10 +247,11 @@ static int run(struct session *session, void *config) {
 static const char *const arguments[] = {"STUDY", NULL};
 static const char *const examples[] = {
     "salient probe mystudy --model model.gguf",
-    "salient probe mystudy --model model.gguf --probe mlp --preset small --controls random",
+    "salient probe mystudy --model model.gguf --probe mlp --preset small --controls random --limit "
+    "100",
     "salient probe mystudy --model model.gguf --protocol paper --controls none", NULL};
 static const struct option_row *const options_of_probe[] = {
-    rows, options_corpus, options_protocol, options_json, options_threads, NULL};
+    rows, options_corpus, options_protocol, options_json, options_threads, options_gpu, NULL};
 
 const struct command command_probe = {
     "probe",

@@ -77,6 +77,9 @@ typedef struct sal_probe_options {
 /** linear, strict, all layers, all controls, 5 seeds, seed 1. */
 sal_probe_options sal_probe_defaults(void);
 
+/** Documents of each corpus that are looked at: limit, else the preset's; < 0: all. */
+int64_t sal_probe_limit(const sal_probe_options *options);
+
 /** Train and score, and replace the results of each corpus (one transaction each). Probes of strict predict standardised states by
  *  documents that are not near-duplicates of any they learnt from; those of paper raw states by random pairs. Trainings of networks that
  *  are finished are kept: an interrupted run goes on with the same numbers.

@@ -458,7 +458,7 @@ static void clear_corpus(probe_stage *stage) {
     probe_data_free(&stage->data);
 }
 
-static int64_t preset_limit(const sal_probe_options *options) {
+int64_t sal_probe_limit(const sal_probe_options *options) {
     if (options->limit >= 0)
         return options->limit;
     return options->preset == SAL_PRESET_SMALL ? 10 : options->preset == SAL_PRESET_FULL ? 25 : -1;
@@ -468,7 +468,7 @@ static int prepare_corpus(probe_stage *stage, sal_error *err) {
     const probe_selection selection = {.summarizer = stage->by->key,
                                        .protocol = stage->options->protocol,
                                        .corpus = stage->corpus,
-                                       .limit = preset_limit(stage->options),
+                                       .limit = sal_probe_limit(stage->options),
                                        .seed = stage->options->seed};
     int status =
         probe_data_load(stage->study, stage->text, stage->set, &selection, &stage->data, err);
