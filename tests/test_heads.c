@@ -150,7 +150,7 @@ static void letters_make(letters *l, const int *types, size_t T) {
     size_t at = 0;
     for (size_t i = 0; i < T; i++) {
         size_t start = at;
-        at += (size_t)sprintf(l->bytes + at, "w%d ", types[i]);
+        at += (size_t)snprintf(l->bytes + at, 8 * T - at, "w%d ", types[i]);
         l->tokens[i] = (sal_span){start, at};
     }
     const sal_document document = make_document(l->bytes, "en");

@@ -35,6 +35,9 @@ void sal_strings_free(char **strings, size_t count);
 
 /** SAL_ENOMEM with a text that names what could not be allocated. */
 int sal_fail_memory(sal_error *err, const char *what);
+#ifdef __clang_analyzer__ /* as for sal_fail */
+#define sal_fail_memory(err, what) sal_code_returned((sal_fail_memory)(err, what), SAL_ENOMEM)
+#endif
 
 /** Make room for one more element in a growing array.
  *  in/out *array of *capacity elements, count of them in use; doubled when full

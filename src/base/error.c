@@ -21,7 +21,7 @@ static void tidy(char *text, size_t capacity) {
     }
 }
 
-int sal_fail(sal_error *err, int code, const char *format, ...) {
+int(sal_fail)(sal_error *err, int code, const char *format, ...) {
     if (err == NULL)
         return code;
     va_list arguments;
@@ -33,7 +33,7 @@ int sal_fail(sal_error *err, int code, const char *format, ...) {
     return code;
 }
 
-int sal_fail_in(sal_error *err, int code, const char *format, ...) {
+int(sal_fail_in)(sal_error *err, int code, const char *format, ...) {
     if (err == NULL)
         return code;
     char text[2 * sizeof err->text];

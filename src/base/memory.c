@@ -50,7 +50,7 @@ void sal_strings_free(char **strings, size_t count) {
     sal_free(strings);
 }
 
-int sal_fail_memory(sal_error *err, const char *what) {
+int(sal_fail_memory)(sal_error *err, const char *what) {
     return sal_fail(err, SAL_ENOMEM, "out of memory for %s", what);
 }
 

@@ -232,7 +232,7 @@ static void score_rows(void *context, size_t chunk) {
     char *room = r->room + chunk * r->room_size;
     const size_t end = (chunk + 1) * ROWS_AT_ONCE;
     for (size_t row = chunk * ROWS_AT_ONCE; row < end && row < r->rows->R; row++) {
-        int status = score_row(r, row, (double *)room, room + r->workspace);
+        int status = score_row(r, row, (double *)(void *)room, room + r->workspace);
         if (status != SAL_OK)
             r->statuses[chunk] = status;
     }

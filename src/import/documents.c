@@ -54,11 +54,10 @@ static int import_document(import_job *job, const sal_record *record, sal_error 
 
     if (unusable == SAL_OK && found.text == NULL) {
         unusable = import_refuse_missing(&job->map, record, IMPORT_TEXT, &why);
-    }
-    if (unusable == SAL_OK && import_is_blank(found.text->bytes, found.text->length)) {
+    } else if (unusable == SAL_OK && import_is_blank(found.text->bytes, found.text->length)) {
         unusable = sal_fail(&why, SAL_EFORMAT, "the text is empty");
     }
-    if (unusable != SAL_OK) {
+    if (unusable != SAL_OK || found.text == NULL) {
         return import_skip(job, record->line, why.text, err);
     }
     return add_document(job, record, &found, err);

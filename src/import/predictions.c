@@ -100,6 +100,9 @@ static void group(collection *all) {
     for (size_t i = 0; i < all->count; i++) {
         all->items[i].id_string = all->storage.bytes + all->items[i].id;
     }
+    if (all->count == 0) {
+        return;
+    }
     qsort(all->items, all->count, sizeof *all->items, by_id);
     for (size_t i = 1; i < all->count; i++) {
         if (strcmp(all->items[i].id_string, all->items[i - 1].id_string) == 0) {

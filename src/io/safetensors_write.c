@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "salient/json.h"
 #include "io/safetensors.h"
+#include "salient/json.h"
 
 /* One tensor's place. */
 typedef struct slot {

@@ -90,7 +90,7 @@ static int64_t line_at(const sal_source *source, size_t position) {
 
 static int refuse_encoding(const sal_source *source, size_t bad, sal_error *err) {
     const unsigned char *block = (const unsigned char *)source->block;
-    const long long offset = (long long)(source->offset + (int64_t)bad);
+    const long long offset = source->offset + (long long)bad;
     const bool utf16 =
         offset == 0 && source->filled > 1 &&
         ((block[0] == 0xFF && block[1] == 0xFE) || (block[0] == 0xFE && block[1] == 0xFF));

@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "salient/json.h"
 #include "report/report_internal.h"
+#include "salient/json.h"
 
 /* The comma before a value or key, where one is due. False when an earlier call failed. */
 static bool begin(sal_block *block) {

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "salient/json.h"
 #include "salient/file.h"
 #include "salient/heads.h"
+#include "salient/json.h"
 #include "study/study_internal.h"
 
 /* All numbers of one analysis on one corpus. */

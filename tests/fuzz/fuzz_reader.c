@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "salient/json.h"
 #include "io/reader.h"
+#include "salient/json.h"
 #include "salient/memory.h"
 #include "salient/text.h"
 
