@@ -350,10 +350,15 @@ static void softmax_row(real *row, size_t n) {
         row[i] = (real)((double)row[i] / sum);
 }
 
+/* 0 with probability rate (in steps of 2^-16), else 1 / (1 - rate); four factors from one random number. */
 static void draw_factors(real *factors, size_t count, double rate, sal_random *random) {
-    const real keep = (real)(1 / (1 - rate));
-    for (size_t i = 0; i < count; i++)
-        factors[i] = sal_random_uniform(random) < rate ? 0 : keep;
+    const uint64_t below = (uint64_t)(rate * 65536 + .5);
+    const real keep = (real)(65536 / (65536 - (double)below));
+    for (size_t i = 0; i < count; i += 4) {
+        uint64_t bits = sal_random_next(random);
+        for (size_t k = i; k < i + 4 && k < count; k++, bits >>= 16)
+            factors[k] = (bits & 0xffff) < below ? 0 : keep;
+    }
 }
 
 /* One head of one group: weights [n,n] = softmax(q k^T / sqrt(d)), times dropout's factors, times v. */
