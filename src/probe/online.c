@@ -204,7 +204,7 @@ static size_t cut_blocks(size_t documents, size_t ends[16]) {
 int online_run(const float *x, size_t F, const int *labels, int classes, const size_t *start,
                size_t documents, uint64_t seed, online_code *code, sal_error *err) {
     head h = {.x = x, .labels = labels, .F = F, .C = (size_t)classes};
-    size_t ends[16];
+    size_t ends[16] = {0};
     sal_random random;
     *code = (online_code){cut_blocks(documents, ends), (double)NAN, (double)NAN, (double)NAN};
     if (code->blocks < ONLINE_BLOCKS_AT_LEAST)
