@@ -56,8 +56,12 @@ int study_lock_take(sal_study *study, sal_error *err) {
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         int descriptor = sal_system_open(study->lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (descriptor < 0) {
-            return sal_fail(err, SAL_EIO, "%s: cannot be written (%s): %s", study->path,
-                            study->lock_path, strerror(errno));
+            const bool refused = errno == EACCES || errno == EPERM || errno == EROFS;
+            return sal_fail(err, SAL_EIO, "%s: cannot be written (%s): %s%s", study->path,
+                            study->lock_path, strerror(errno),
+                            refused ? "; check the rights of the folder, or copy the study to a "
+                                      "folder of your own (export and verify only read it)"
+                                    : "");
         }
         if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
             int rc = errno == EWOULDBLOCK
