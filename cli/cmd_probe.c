@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "json.h"
 #include "probe_view.h"
 #include "salient/probe.h"
 #include "salient/states.h"
@@ -30,6 +31,7 @@ struct probe_options {
     int64_t epochs;
     int64_t limit;
     const char *arrays;
+    const char *audit;
 };
 
 #define AT(field) offsetof(struct probe_options, field)
@@ -64,6 +66,10 @@ static const struct option_row rows[] = {
     {"arrays", 0, OPTION_TEXT, AT(arrays), NULL, 0, 0, "DIR", NULL, "Output",
      "write what the probes saw and predicted as .npy files below DIR (X, y, groups, split, "
      "predictions)"},
+    {"audit", 0, OPTION_TEXT, AT(audit), NULL, 0, 0, "FILE", NULL, "Output",
+     "probe nothing: look for leaks in a file of states of one document (layout of salient "
+     "states), "
+     "whoever made it"},
     {0}};
 
 /* "all", "none", "position,mdl". return 0 or EXIT_USAGE */
@@ -220,6 +226,67 @@ static int compute(struct session *session, sal_study *study, const struct probe
     return key == 0 ? status : session_end_run(session, study, key, tally, status);
 }
 
+/* ---- audit ----------------------------------------------------------------------------------------------------------------- */
+
+static int print_audit(struct session *session, const sal_probe_audit *audit) {
+    const sal_sink sink = terminal_sink();
+    sal_error *err = &session->error;
+    sal_buffer out = {0};
+    int status = 0;
+    const char *examples = audit->examples.bytes == NULL ? "" : audit->examples.bytes;
+    if (session->options->json) {
+        struct object_writer object;
+        object_begin(&object, &out, err);
+        object_text(&object, "corpus", audit->corpus);
+        object_text(&object, "document", audit->document);
+        object_integer(&object, "words", (int64_t)audit->words);
+        object_integer(&object, "outside", (int64_t)audit->outside);
+        object_integer(&object, "repeated", (int64_t)audit->repeated);
+        object_integer(&object, "kept", (int64_t)audit->outside_kept);
+        object_text(&object, "examples", examples);
+        status = object_end(&object);
+        if (status == 0) {
+            status = sal_buffer_add_string(&out, "\n", err);
+        }
+    } else {
+        status = sal_buffer_add_format(
+            &out, err,
+            "%zu words; %zu are not in the document, %zu have more occurrences than it has; a "
+            "summary keeps %zu of these\n",
+            audit->words, audit->outside, audit->repeated, audit->outside_kept);
+        if (status == 0 && examples[0] != '\0') {
+            status = sal_buffer_add_string(&out, "  ", err);
+        }
+        if (status == 0 && examples[0] != '\0') {
+            status = text_add_harmless(&out, examples, strlen(examples), false, err);
+        }
+        if (status == 0 && examples[0] != '\0') {
+            status = sal_buffer_add_string(&out, "\n", err);
+        }
+    }
+    if (status == 0) {
+        status = sal_sink_write(&sink, out.bytes, out.length, err);
+    }
+    sal_buffer_free(&out);
+    return status;
+}
+
+static int run_audit(struct session *session, const struct probe_options *options) {
+    sal_study *study = NULL;
+    sal_probe_audit audit = {.words = 0};
+    int status = sal_study_open(session->arguments[0], SAL_STUDY_READ, &study, &session->error);
+    if (status == 0) {
+        status = sal_probe_audit_file(study, options->audit, options->common.corpus, &audit,
+                                      &session->error);
+    }
+    if (status == 0) {
+        status = print_audit(session, &audit);
+    }
+    sal_buffer_free(&audit.examples);
+    status = session_close(session, study, status);
+    return session_exit(session, status, NULL);
+}
+
 static int run(struct session *session, void *config) {
     const struct probe_options *options = config;
     sal_probe_options request = request_of(options);
@@ -228,6 +295,9 @@ static int run(struct session *session, void *config) {
     if (options->attention && request.kind != SAL_PROBE_ARTICLE) {
         return session_usage(session, "example: --probe article --attention",
                              "--attention belongs to --probe article");
+    }
+    if (options->audit != NULL) {
+        return run_audit(session, options);
     }
     const int wrong = parse_controls(session, options->controls, request.controls);
     if (wrong != 0) {

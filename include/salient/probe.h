@@ -90,6 +90,25 @@ int64_t sal_probe_limit(const sal_probe_options *options);
 int sal_probe_run(sal_study *study, const sal_probe_options *options, const sal_progress *progress,
                   sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
 
+/** What a file of states of one document knows that the document does not tell. */
+typedef struct sal_probe_audit {
+    char corpus[256], document[256]; /* as the file's metadata name it */
+    size_t words;
+    size_t
+        outside; /* words that the document does not have: states of the template or of the summary */
+    size_t
+        repeated; /* words with more occurrences than the document has: some states come from elsewhere */
+    size_t
+        outside_kept; /* of the former two together: words that a summary of any summarizer keeps (the label is in the sequence) */
+    sal_buffer examples; /* up to ten of them, separated by spaces; freed by the caller */
+} sal_probe_audit;
+
+/** Look for leaks in a file of states in the layout of salient/states.h (metadata corpus and document; words, frequency), whoever made it.
+ *  in     corpus: NULL: the file's
+ *  errs   SAL_ENOTFOUND (no such file or document), SAL_EFORMAT (not that layout), SAL_ENOMEM */
+int sal_probe_audit_file(sal_study *study, const char *path, const char *corpus,
+                         sal_probe_audit *audit, sal_error *err) SAL_MUST_CHECK;
+
 /* ---- what is stored --------------------------------------------------------------------------------------------------------- */
 
 /** What results belong to. */

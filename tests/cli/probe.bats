@@ -92,6 +92,24 @@ END
     grep -qE '^news: article probe on .*, strict, attention small, 6 documents$' out
 }
 
+@test "the audit finds what the document does not tell" {
+    model
+    six_articles
+    salient states study --model "$MODEL" --layers 0 --limit 1 && expect 0
+    salient states study --model "$MODEL" --layers 0 --limit 1 --protocol paper --by lead && expect 0
+    salient probe study --audit study/states/1-strict-*/1.safetensors && expect 0
+    grep -qE '^[0-9]+ words; 0 are not in the document, 0 have more occurrences than it has; a summary keeps 0 of these$' out
+    salient probe study --json --audit study/states/2-paper-*/1.safetensors && expect 0
+    python3 - <<'END'
+import json
+found = json.load(open('out'))
+assert found['outside'] >= 5 and found['repeated'] >= 3 and found['kept'] >= 3, found  # the template's words; lead repeats the text
+END
+    echo '{}' >x.safetensors
+    salient probe study --audit x.safetensors
+    expect 1
+}
+
 @test "arrays are what numpy reads" {
     model
     six_articles
