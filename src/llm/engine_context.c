@@ -89,5 +89,7 @@ int sal_engine_prepare(sal_engine *engine, sal_engine_need need, sal_error *err)
 }
 
 uint64_t sal_engine_bytes(const sal_engine *engine) {
+    if (engine->llama == NULL)
+        return 0;
     return engine->context_bytes + sal_cpu_weights_bytes(engine->model->weights);
 }
