@@ -65,25 +65,36 @@ static sal_tally run(const fixture *made, const sal_states_options *options) {
     return tally;
 }
 
-/* The file of a document (by import order) in the newest set. */
-static sal_safetensors *open_unit(const fixture *made, int document) {
+static int64_t newest_set(const fixture *made) {
     sal_error err = {0};
     sal_state_set_list *sets = NULL;
-    sal_state_unit unit;
-    sal_safetensors *file = NULL;
     int64_t newest = 0;
-    char path[600];
     sal_study *study = open_study(made->study, SAL_STUDY_READ);
     assert_ok(sal_study_list_state_sets(study, &sets, &err));
     for (size_t i = 0; i < sets->count; i++)
         newest = sets->items[i].key > newest ? sets->items[i].key : newest;
-    assert_ok(sal_study_get_state_unit(study, newest, document + 1, &unit, &err));
+    sal_state_set_list_free(sets);
+    close_study(study);
+    return newest;
+}
+
+/* The file of a document (by import order) in a set. */
+static sal_safetensors *open_unit_of(const fixture *made, int64_t set, int document) {
+    sal_error err = {0};
+    sal_state_unit unit;
+    sal_safetensors *file = NULL;
+    char path[600];
+    sal_study *study = open_study(made->study, SAL_STUDY_READ);
+    assert_ok(sal_study_get_state_unit(study, set, document + 1, &unit, &err));
     assert_string_not_equal(unit.inputs, "");
     snprintf(path, sizeof path, "%.200s/%s", made->study, unit.file);
     assert_ok(sal_safetensors_open(path, &file, &err));
-    sal_state_set_list_free(sets);
     close_study(study);
     return file;
+}
+
+static sal_safetensors *open_unit(const fixture *made, int document) {
+    return open_unit_of(made, newest_set(made), document);
 }
 
 static void *read_all(const sal_safetensors *file, const char *name, size_t *count,
@@ -265,18 +276,26 @@ static void random_copies_are_controls_and_leave_no_model(void **state) {
     close_study(study);
     snprintf(path, sizeof path, "%s/states/copy-1.gguf", made->study);
     assert_int_equal(access(path, F_OK), -1);
-    /* embeddings kept: state 0 is that of the trained model */
-    size_t count = 0;
+    /* embeddings kept: state 0 is the trained model's, the others are not; with all weights random neither is */
+    size_t count = 0, same[2] = {0};
     const sal_tensor *tensor = NULL;
-    sal_safetensors *file = open_unit(made, 0);
-    float *blocks = read_all(file, "states", &count, &tensor);
-    sal_safetensors_close(file);
-    whole all = tap_whole(made, texts[0]);
-    const size_t row = tensor->shape[1] * all.result.D;
-    assert_true(count > row);
-    sal_free(blocks);
-    sal_prompt_free(&all.prompt);
-    sal_tap_result_free(&all.result);
+    float *states[3];
+    size_t row = 0;
+    const int64_t keys[] = {1, newest_set(made), newest_set(made) - 1};
+    for (int k = 0; k < 3; k++) {
+        sal_safetensors *file = open_unit_of(made, keys[k], 0);
+        states[k] = read_all(file, "states", &count, &tensor);
+        row = tensor->shape[1] * tensor->shape[2];
+        sal_safetensors_close(file);
+    }
+    for (int k = 0; k < 2; k++)
+        for (size_t i = 0; i < count; i++)
+            same[k] += states[1 + k][i] == states[0][i];
+    assert_memory_equal(states[0], states[1], row * sizeof(float));
+    assert_true(same[0] < row + row / 10);
+    assert_true(same[1] < row / 10);
+    for (int k = 0; k < 3; k++)
+        sal_free(states[k]);
 }
 
 /* ---- interruption ------------------------------------------------------------------------------------------------- */
