@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "heads/heads_internal.h"
-#include "summarize/summarizer.h"
+#include "prompt/prompt.h"
 
 void head_passes_free(head_passes *passes) {
     sal_tokens_free(&passes->raw);

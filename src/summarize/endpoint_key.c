@@ -24,9 +24,10 @@ int endpoint_address_parse(const char *with, endpoint_address *out, sal_error *e
         return sal_fail(err, SAL_EINVAL, "an endpoint needs a model: api:MODEL@BASE_URL, like %s",
                         example);
     if (strpbrk(at, "?#") != NULL)
-        return sal_fail(err, SAL_EINVAL,
-                        "--with api:MODEL@BASE_URL: the address holds ? or #; keys belong in the environment, "
-                        "nowhere else");
+        return sal_fail(
+            err, SAL_EINVAL,
+            "--with api:MODEL@BASE_URL: the address holds ? or #; keys belong in the environment, "
+            "nowhere else");
     int status = sal_url_check("--with api:MODEL@BASE_URL", at + 1, &parsed.host, err);
     size_t length = strlen(at + 1);
     while (length > 0 && at[length] == '/')
@@ -81,7 +82,7 @@ void endpoint_key_variable(const char *host, char name[ENDPOINT_VARIABLE_ROOM]) 
                  is_of(host, "openai.com") ? "OPENAI_API_KEY" : "DEEPSEEK_API_KEY");
         return;
     }
-    for (; host[used] != '\0' && used < ENDPOINT_VARIABLE_ROOM - sizeof "_API_KEY"; used++) {
+    for (; used < ENDPOINT_VARIABLE_ROOM - sizeof "_API_KEY" && host[used] != '\0'; used++) {
         const char c = host[used];
         const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
         name[used] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : plain ? c : '_';

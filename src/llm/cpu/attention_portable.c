@@ -76,7 +76,7 @@ PRIMITIVE vector hide(vector v, const uint32_t *words, uint32_t bit) {
 }
 
 PRIMITIVE vector transposed_sum(const vector *v) {
-    vector sums;
+    vector sums = {0};
     for (int j = 0; j < LANES; j++)
         sums[j] = (v[j][0] + v[j][1]) + (v[j][2] + v[j][3]);
     return sums;

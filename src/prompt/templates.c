@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "prompt/prompt.h"
 #include "salient/file.h"
-#include "summarize/summarizer.h"
 
 enum { MAXIMUM_TEMPLATE = 1 << 20 };
 
