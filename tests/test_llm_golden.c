@@ -253,6 +253,25 @@ static void greedy_text_with_flash_attention_is_the_reference_up_to_near_ties(vo
     check_greedy(*state, false, 0.15, 15);
 }
 
+/* The same whoever computes, in whatever numbers. */
+static void greedy_text_is_the_reference_on_every_compute(void **state) {
+    const greedy *g = *state;
+    static const sal_compute computes[] = {SAL_COMPUTE_STOCK, SAL_COMPUTE_F32, SAL_COMPUTE_BF16};
+    for (size_t i = 0; g->model != NULL && i < sizeof computes / sizeof *computes; i++) {
+        char path[128];
+        sal_error err = {0};
+        greedy own = *g;
+        snprintf(path, sizeof path, "%s/smol-f32.gguf", g->folder);
+        int status =
+            sal_model_open(path, &(sal_model_options){.compute = computes[i]}, &own.model, &err);
+        if (status == SAL_EUNSUPPORTED) /* bf16 where it cannot run */
+            continue;
+        assert_ok(status);
+        check_greedy(&own, false, 0.15, 15);
+        sal_model_close(own.model);
+    }
+}
+
 /* The same conversion gives the same file. */
 static void conversion_is_reproducible(void **state) {
     const greedy *g = *state;
@@ -278,6 +297,7 @@ int main(void) {
         cmocka_unit_test(qwen2_tokens_spans_and_chat_ids_are_the_reference),
         cmocka_unit_test(greedy_text_without_flash_attention_is_the_reference),
         cmocka_unit_test(greedy_text_with_flash_attention_is_the_reference_up_to_near_ties),
+        cmocka_unit_test(greedy_text_is_the_reference_on_every_compute),
         cmocka_unit_test(conversion_is_reproducible),
     };
     return cmocka_run_group_tests(tests, set_up_greedy, tear_down_greedy);
