@@ -14,8 +14,8 @@ enum { PACK_BYTES = 64 << 20 }; /* float copies of keys and values at a time */
 sal_cpu_features sal_cpu_features_here(sal_cpu_features cap) {
     sal_cpu_features here = SAL_CPU_PORTABLE;
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-        __builtin_cpu_supports("f16c"))
+    /* Every processor with AVX2 has F16C, which clang cannot ask for. */
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         here = SAL_CPU_AVX2;
     if (here == SAL_CPU_AVX2 && __builtin_cpu_supports("avx512f") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
@@ -275,7 +275,7 @@ int sal_attention_run(const sal_attention *attention, sal_attention_measure *mea
         if (plan.measure != NULL) {
             sal_parallel_for(threads, plan.round_slabs * plan.group, reduce, &plan);
             for (int64_t i = 0; i < plan.round_slabs * plan.tasks; i++)
-                measure->nonfinite_rows += plan.nonfinite[i];
+                plan.measure->nonfinite_rows += plan.nonfinite[i];
         }
     }
     return SAL_OK;

@@ -105,19 +105,24 @@ INLINE void value_tile(const sal_chunk *c, int64_t row, int64_t x, const int col
     }
 }
 
+/* A tile of 1 .. COLUMNS vectors: a number known to the compiler, so that sums stay in registers. */
+TARGET static void values(const sal_chunk *c, int64_t row, int64_t x, int64_t columns) {
+    switch (columns) {
 #if COLUMNS > 3
-TARGET static void values_4(const sal_chunk *c, int64_t row, int64_t x) {
-    value_tile(c, row, x, 4);
-}
+    case 4:
+        value_tile(c, row, x, 4);
+        break;
 #endif
-TARGET static void values_3(const sal_chunk *c, int64_t row, int64_t x) {
-    value_tile(c, row, x, 3);
-}
-TARGET static void values_2(const sal_chunk *c, int64_t row, int64_t x) {
-    value_tile(c, row, x, 2);
-}
-TARGET static void values_1(const sal_chunk *c, int64_t row, int64_t x) {
-    value_tile(c, row, x, 1);
+    case 3:
+        value_tile(c, row, x, 3);
+        break;
+    case 2:
+        value_tile(c, row, x, 2);
+        break;
+    default:
+        value_tile(c, row, x, 1);
+        break;
+    }
 }
 
 /* Output: tiles of ROWS rows; the vectors of a row in as few, nearly equal parts as there are registers for. */
@@ -127,18 +132,7 @@ TARGET static void add_values(const sal_chunk *c) {
     for (int64_t row = 0; row < c->rows; row += ROWS) {
         for (int64_t part = 0; part < parts; part++) {
             const int64_t first = vectors * part / parts;
-            const int64_t count = vectors * (part + 1) / parts - first;
-#if COLUMNS > 3
-            if (count == 4)
-                values_4(c, row, first * LANES);
-            else
-#endif
-                if (count == 3)
-                values_3(c, row, first * LANES);
-            else if (count == 2)
-                values_2(c, row, first * LANES);
-            else
-                values_1(c, row, first * LANES);
+            values(c, row, first * LANES, vectors * (part + 1) / parts - first);
         }
     }
 }

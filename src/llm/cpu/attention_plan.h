@@ -106,7 +106,7 @@ size_t sal_task_scratch_bytes(const sal_plan *plan);
 uint64_t sal_task_widen(const sal_plan *plan, int64_t slab, int64_t chunk, float *keys,
                         float *values);
 
-/** Compute task `task` of slab `slab` (counted within the round) in scratch. */
-void sal_task_run(const sal_plan *plan, int64_t slab, int64_t task, char *scratch);
+/** Compute task `index` of slab `slab` (counted within the round) in scratch. */
+void sal_task_run(const sal_plan *plan, int64_t slab, int64_t index, char *scratch);
 
 #endif

@@ -44,7 +44,7 @@ static size_t lay_out(const sal_plan *plan, task *t, char *scratch) {
     t->bias = sal_carve(&memory, SAL_CHUNK * plan->rows, sizeof(float));
     t->decayed = sal_carve(&memory, plan->rows, sizeof(float));
     t->base = sal_carve(&memory, spans * plan->rows, sizeof(float));
-    if (!plan->few) {
+    if (!plan->few || plan->thin) {
         lay_out_block(plan, &t->block, &memory);
         return memory.used;
     }
@@ -385,7 +385,7 @@ static void run_thin_rows(task *t, int64_t head, int64_t first, int64_t end, flo
         .value_stride = a->v_key,
         .max = max,
         .sum = sum,
-        .out = t->each[0].out};
+        .out = t->block.out};
     memset(thin.out, 0, (size_t)(thin.rows * plan->value_width) * sizeof(float));
     for (int row = 0; row < thin.rows; row++) {
         const float *q = (const float *)(const void *)query_at(t, 0, head + row);
@@ -430,7 +430,7 @@ static void run_thin(task *t) {
     const int64_t first = t->index * SAL_SEGMENT;
     const int64_t end = first + SAL_SEGMENT < plan->chunks ? first + SAL_SEGMENT : plan->chunks;
     for (int64_t head = 0; head < plan->group; head += SAL_THIN_ROWS)
-        run_thin_rows(t, head, first, end, t->each[0].queries);
+        run_thin_rows(t, head, first, end, t->block.queries);
 }
 
 static void run_few(task *t) {

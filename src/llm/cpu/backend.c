@@ -223,8 +223,7 @@ static struct ggml_backend_reg registration = {
               .get_proc_address = reg_function},
 };
 
-static struct ggml_backend_device registered_device = {
-    .iface = {NULL}, .reg = &registration, .context = NULL};
+static struct ggml_backend_device registered_device; /* filled when it is registered */
 
 static ggml_backend_dev_t reg_device(ggml_backend_reg_t reg, size_t index) {
     (void)reg;
@@ -251,7 +250,7 @@ static ggml_backend_t device_init(ggml_backend_dev_t device, const char *paramet
 /* ---- the room's door -------------------------------------------------------------------------------------------------------------------- */
 
 static void add_to_ggml(void) {
-    registered_device.iface = device_interface;
+    registered_device = (struct ggml_backend_device){device_interface, &registration, NULL};
     idle_backend = make_backend(&registered_device, NULL);
     ggml_backend_register(&registration);
 }

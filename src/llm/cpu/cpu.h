@@ -47,9 +47,9 @@ typedef struct sal_cpu_weights sal_cpu_weights;
  *  errs   SAL_EINVAL (bf16 asked for where it cannot run), SAL_ENOMEM, SAL_EMODEL. Without oneDNN the store is valid and stays empty. */
 int sal_cpu_weights_open(sal_compute compute, int64_t pack_memory, int threads,
                          sal_cpu_weights **out, sal_error *err) SAL_MUST_CHECK;
-void sal_cpu_weights_close(sal_cpu_weights *weights);
+void sal_cpu_weights_close(sal_cpu_weights *store);
 /** Bytes of packed copies at present. */
-uint64_t sal_cpu_weights_bytes(const sal_cpu_weights *weights);
+uint64_t sal_cpu_weights_bytes(const sal_cpu_weights *store);
 
 /* ---- measuring ------------------------------------------------------------------------------------------------------------------------ */
 

@@ -3,7 +3,6 @@
 
 #include "pages.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -34,9 +33,13 @@ static int holds(const char *line, uintptr_t start, uintptr_t end) {
     const unsigned long long last = strtoull(rest + 1, &rest, 16);
     if (first > start || last < end)
         return 0;
-    unsigned long inode = 0;
-    char rights[5] = "";
-    return sscanf(rest, " %4s %*s %*s %lu", rights, &inode) == 2 && rights[3] == 's' && inode != 0;
+    /* rights offset device inode: the fourth character of the rights is s for a shared mapping, the inode is 0 without a file */
+    const char *word = strchr(rest, ' ');
+    if (word == NULL || strnlen(word, 6) < 6 || word[4] != 's')
+        return 0;
+    for (int i = 0; i < 3 && word != NULL; i++)
+        word = strchr(word + 1, ' ');
+    return word != NULL && strtoull(word, NULL, 10) != 0;
 }
 
 void sal_pages_give_back(const void *start, size_t bytes) {
