@@ -10,7 +10,7 @@ void waiting_choose(char **argv) {
         return;
     }
     const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length <= 0 || setenv("OMP_WAIT_POLICY", "passive", 1) != 0) {
+    if (length <= 0 || setenv("GOMP_SPINCOUNT", "1000", 1) != 0) {
         return;
     }
     program[length] = '\0';
