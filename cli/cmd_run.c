@@ -50,6 +50,8 @@ static int run_step(struct session *session, const struct plan_step *step) {
         (void)session_usage(session, usage.hint, "%s", usage.what); /* was checked: out of memory */
     }
     options_free(step->command, &parsed);
+    (void)fflush(
+        stdout); /* a step's tables stand before the next step's line; main tells a late write error */
     return result;
 }
 
