@@ -4,7 +4,6 @@
 
 #include "commands.h"
 #include "heads_view.h"
-#include "json.h"
 #include "suggest.h"
 
 static const char *const values[] = {"mean", "max", "min",
@@ -127,20 +126,6 @@ static int show(struct session *session, sal_study *study, const struct heads_op
     return status;
 }
 
-static int collect_hashes(struct session *session, sal_study *study, const char *model,
-                          sal_buffer *out) {
-    char digest[65];
-    sal_error *err = &session->error;
-    int status = sal_study_file_digest(study, model, digest, err);
-    if (status == 0) {
-        status = sal_buffer_add_string(out, "{", err);
-    }
-    if (status == 0) {
-        status = json_add_string(out, model, err);
-    }
-    return status != 0 ? status : sal_buffer_add_format(out, err, ":\"%s\"}", digest);
-}
-
 static int compute(struct session *session, sal_study *study, const struct heads_options *options,
                    const sal_heads_options *request, int64_t analyses[SAL_EVIDENCES],
                    sal_tally *tally) {
@@ -148,7 +133,7 @@ static int compute(struct session *session, sal_study *study, const struct heads
     struct stage stage;
     int64_t key = 0;
     stage_start(&stage);
-    int status = collect_hashes(session, study, options->model, &hashes);
+    int status = session_hash_model(session, study, options->model, &hashes);
     if (status == 0) {
         status = session_begin_run(session, study, options, hashes.bytes, &key);
     }

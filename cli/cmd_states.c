@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "commands.h"
-#include "json.h"
 #include "salient/file.h"
 #include "salient/states.h"
 #include "session.h"
@@ -85,20 +84,6 @@ static int parse_seeds(struct session *session, const char *text, uint64_t *seed
     return 0;
 }
 
-static int collect_hashes(struct session *session, sal_study *study, const char *model,
-                          sal_buffer *out) {
-    char digest[65];
-    sal_error *err = &session->error;
-    int status = sal_study_file_digest(study, model, digest, err);
-    if (status == 0) {
-        status = sal_buffer_add_string(out, "{", err);
-    }
-    if (status == 0) {
-        status = json_add_string(out, model, err);
-    }
-    return status != 0 ? status : sal_buffer_add_format(out, err, ":\"%s\"}", digest);
-}
-
 /* ---- the work -------------------------------------------------------------------------------------------------------------- */
 
 static int compute(struct session *session, sal_study *study, const struct states_options *options,
@@ -107,7 +92,7 @@ static int compute(struct session *session, sal_study *study, const struct state
     struct stage stage;
     int64_t key = 0;
     stage_start(&stage);
-    int status = collect_hashes(session, study, options->model, &hashes);
+    int status = session_hash_model(session, study, options->model, &hashes);
     if (status == 0) {
         status = session_begin_run(session, study, options, hashes.bytes, &key);
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "json.h"
 #include "salient/model.h"
 #include "salient/text.h"
 #include "salient/version.h"
@@ -179,6 +180,20 @@ static int add_machine(const struct session *session, sal_buffer *out, sal_error
     return status != 0
                ? status
                : sal_buffer_add_format(out, err, "; threads %" PRId64, session->options->threads);
+}
+
+int session_hash_model(struct session *session, sal_study *study, const char *model,
+                       sal_buffer *out) {
+    char digest[65];
+    sal_error *err = &session->error;
+    int status = sal_study_file_digest(study, model, digest, err);
+    if (status == 0) {
+        status = sal_buffer_add_string(out, "{", err);
+    }
+    if (status == 0) {
+        status = json_add_string(out, model, err);
+    }
+    return status != 0 ? status : sal_buffer_add_format(out, err, ":\"%s\"}", digest);
 }
 
 int session_begin_run(struct session *session, sal_study *study, const void *config,

@@ -67,6 +67,10 @@ void stage_end(struct session *session, const struct stage *stage, const char *n
 /** Add one stage's counts to a command's. */
 void tally_add(sal_tally *sum, const sal_tally *stage);
 
+/** The hashes of a run that uses one model file: a JSON object {file: SHA-256}, added to *out. */
+int session_hash_model(struct session *session, sal_study *study, const char *model,
+                       sal_buffer *out) SAL_MUST_CHECK;
+
 /** Write this command into the study's run log.
  *  in     hashes: JSON object or NULL */
 int session_begin_run(struct session *session, sal_study *study, const void *config,
