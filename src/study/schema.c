@@ -288,8 +288,49 @@ static const char *const schema_4[] = {
     NULL,
 };
 
+/* Paper and strict beside each other, and the words at which probes err. Names in place of keys, as in agreement. */
+static const char *const schema_5[] = {
+    "CREATE TABLE protocols ("
+    " corpus TEXT NOT NULL,"
+    " stage TEXT NOT NULL CHECK (stage IN ('importance', 'heads', 'probes')),"
+    " summarizer TEXT NOT NULL,"
+    " model TEXT NOT NULL,"
+    " variant TEXT NOT NULL,"
+    " words TEXT NOT NULL CHECK (words IN ('', 'all', 'content')),"
+    " layer INTEGER NOT NULL CHECK (layer >= -1),"
+    " head INTEGER NOT NULL CHECK (head >= -1),"
+    " factor TEXT NOT NULL,"
+    " measure TEXT NOT NULL,"
+    " value REAL,"
+    " low REAL,"
+    " high REAL,"
+    " documents INTEGER NOT NULL CHECK (documents >= 0),"
+    " undefined INTEGER NOT NULL CHECK (undefined >= 0),"
+    " PRIMARY KEY (corpus, stage, summarizer, model, variant, words, layer, head, factor,"
+    "  measure)) WITHOUT ROWID",
+
+    "CREATE TABLE probe_words ("
+    " corpus TEXT NOT NULL,"
+    " model TEXT NOT NULL,"
+    " summarizer INTEGER NOT NULL REFERENCES summarizers (summarizer),"
+    " protocol TEXT NOT NULL CHECK (protocol IN ('strict', 'paper')),"
+    " probe TEXT NOT NULL,"
+    " loss TEXT NOT NULL,"
+    " options TEXT NOT NULL,"
+    " layer INTEGER NOT NULL CHECK (layer >= -1),"
+    " word TEXT NOT NULL,"
+    " documents INTEGER NOT NULL CHECK (documents > 0),"
+    " importance REAL NOT NULL,"
+    " importance_rank REAL NOT NULL,"
+    " predicted_rank REAL NOT NULL,"
+    " error REAL NOT NULL,"
+    " PRIMARY KEY (corpus, model, summarizer, protocol, probe, loss, options, word))"
+    " WITHOUT ROWID",
+    NULL,
+};
+
 static const char *const *const migrations[STUDY_SCHEMA_VERSION] = {schema_1, schema_2, schema_3,
-                                                                    schema_4};
+                                                                    schema_4, schema_5};
 
 /* One transaction for each version: a writer killed between two leaves a study of the older one. */
 static int bring_forward(sal_study *study, int64_t version, sal_error *err) {
