@@ -18,6 +18,7 @@ enum { LAYERS = 3, WIDTH = 48, WORDS = 60, TYPES = 400, DOCUMENTS = 30, K = 10 }
 
 typedef enum world {
     SIGNAL,    /* layer 1 holds a linear image of y in two of its columns; the rest is noise */
+    LYING,     /* the same, but of word w000 it holds 1 - y */
     CLUSTERED, /* words of a document fall into two clusters with vectors of its own, one important; nothing carries over */
     TYPED      /* y belongs to the word type, at random; states are a vector of the type */
 } world;
@@ -53,6 +54,10 @@ static void draw_document(planted *p, world kind) {
                 double x = normal(&p->random);
                 if (kind == SIGNAL && l == 1 && f < 2)
                     x = (f == 0 ? 3 : -2) * p->count[w] / (double)K + .1 * x;
+                if (kind == LYING && l == 1 && f < 2)
+                    x = (f == 0 ? 3 : -2) * (p->words[w] == 0 ? K - p->count[w] : p->count[w]) /
+                            (double)K +
+                        .1 * x;
                 if (kind == CLUSTERED)
                     x = .5 * x + 2 * (double)cluster[member][f];
                 if (kind == TYPED)
@@ -229,6 +234,33 @@ static void a_signal_is_found_in_its_layer_and_nowhere_else(void **state) {
     assert_close(find(tables, "linear", SAL_STRICT, 0, "mdl", "compression")->value, 1, 0, .05);
     assert_true(find(tables, "linear", SAL_STRICT, 1, "control-task", "selectivity")->low > .5);
     assert_zero_inside(find(tables, "linear", SAL_STRICT, 1, "gap-split", "spearman"));
+    sal_probe_tables_free(tables);
+}
+
+/* The signal has every word's importance but one's, whose states say the opposite: that one the probe gets wrong. */
+static void the_words_it_errs_at_are_named(void **state) {
+    char path[160];
+    (void)state;
+    plant(below(folder, "errs", path), LYING, 6, DOCUMENTS);
+    const sal_probe_options options = options_of();
+    sal_probe_tables *tables = run(path, &options);
+    const sal_probe_table *table = &tables->items[0];
+    assert_true(table->word_count > 10 && table->word_count <= SAL_PROBE_WORDS_AT_MOST);
+    for (size_t w = 0; w < table->word_count; w++) {
+        const sal_probe_word *word = &table->words[w];
+        assert_int_equal(word->layer, 1);
+        assert_true(word->documents >= 3 && word->documents <= DOCUMENTS);
+        assert_true(word->importance >= 0 && word->importance <= 1);
+        assert_true(w == 0 || word->error <= table->words[w - 1].error);
+    }
+    assert_string_equal(table->words[0].word, "w000");
+    assert_true(table->words[0].error > .3);
+    assert_true(table->words[1].error < .2);
+    sal_probe_tables_free(tables);
+    tables = run(path, &options); /* a second run replaces them, and nothing else */
+    assert_int_equal(tables->count, 1);
+    assert_true(tables->items[0].count > 0);
+    assert_string_equal(tables->items[0].words[0].word, "w000");
     sal_probe_tables_free(tables);
 }
 
@@ -542,6 +574,7 @@ int main(void) {
         cmocka_unit_test(splits_are_cut_exactly),
         cmocka_unit_test(online_codes),
         cmocka_unit_test(a_signal_is_found_in_its_layer_and_nowhere_else),
+        cmocka_unit_test(the_words_it_errs_at_are_named),
         cmocka_unit_test(results_do_not_depend_on_threads),
         cmocka_unit_test(what_documents_share_fools_the_split_by_pairs_alone),
         cmocka_unit_test(noise_is_within_its_interval_of_zero),

@@ -138,10 +138,29 @@ int sal_study_put_probe_results(sal_study *study, const sal_probe_analysis *anal
                                 const sal_probe_result *results, size_t count,
                                 sal_error *err) SAL_MUST_CHECK;
 
+/** A word type at which the best probe of an analysis errs (docs/schema.md, probe_words). */
+typedef struct sal_probe_word {
+    const char *word;
+    int layer; /* that was read; -1: all layers */
+    int64_t documents;
+    double importance;      /* mean over the documents that have the word, as the next two */
+    double importance_rank; /* among the document's words, 0 (least) to 1 */
+    double predicted_rank;
+    double error; /* root mean square of predicted less importance rank */
+} sal_probe_word;
+enum { SAL_PROBE_WORDS_AT_MOST = 100 };
+
+/** Replace the words of an analysis in one transaction. */
+int sal_study_put_probe_words(sal_study *study, const sal_probe_analysis *analysis,
+                              const sal_probe_word *words, size_t count,
+                              sal_error *err) SAL_MUST_CHECK;
+
 typedef struct sal_probe_table {
     sal_probe_analysis analysis;
     sal_probe_result *results; /* by words, control, layer, seed, metric */
     size_t count;
+    sal_probe_word *words; /* at which it errs most, worst first */
+    size_t word_count;
 } sal_probe_table;
 
 typedef struct sal_probe_tables {

@@ -382,6 +382,16 @@ static int describe_options(const probe_stage *stage, sal_buffer *out, sal_error
     return status == SAL_OK ? sal_buffer_add_string(out, presets[options->preset], err) : status;
 }
 
+static int put_words(probe_stage *stage, const sal_probe_analysis *analysis, sal_error *err) {
+    sal_probe_word *words = NULL;
+    size_t count = 0;
+    int status = probe_best_words(stage, &words, &count, err);
+    if (status == SAL_OK)
+        status = sal_study_put_probe_words(stage->study, analysis, words, count, err);
+    sal_free(words);
+    return status;
+}
+
 static int put_results(probe_stage *stage, sal_error *err) {
     sal_buffer options = {0};
     sal_probe_result *results = NULL;
@@ -409,6 +419,8 @@ static int put_results(probe_stage *stage, sal_error *err) {
         .options = options.bytes == NULL ? "" : options.bytes + (options.length > 0)};
     if (status == SAL_OK)
         status = sal_study_put_probe_results(stage->study, &analysis, results, count, err);
+    if (status == SAL_OK)
+        status = put_words(stage, &analysis, err);
     sal_free(results);
     sal_buffer_free(&options);
     return status;
@@ -455,6 +467,8 @@ static void clear_corpus(probe_stage *stage) {
     stage->layers = stage->part = NULL;
     stage->content = stage->seen = NULL;
     stage->task = NULL;
+    sal_free(stage->best.predictions);
+    stage->best = (probe_best){.predictions = NULL};
     probe_data_free(&stage->data);
 }
 

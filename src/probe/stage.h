@@ -6,6 +6,13 @@
 #include "probe/series.h"
 #include "probe/train.h"
 
+/** The probe itself (control none, first seed) of the layer that orders words best. */
+typedef struct probe_best {
+    double *predictions; /* [N]; NULL: none yet */
+    double score;        /* mean Spearman over documents, all words */
+    int layer;
+} probe_best;
+
 typedef struct probe_stage {
     sal_study *study;
     const sal_probe_options *options;
@@ -35,7 +42,8 @@ typedef struct probe_stage {
     unsigned char *seen;    /* [N] the word's type is in the training part of its round */
     double *task;           /* [seeds,N] targets of the control task */
     probe_series_list series;
-    pthread_mutex_t mutex; /* of the three below, and of the study while workers run */
+    probe_best best;
+    pthread_mutex_t mutex; /* of best, of the three below, and of the study while workers run */
     int status;            /* of the first worker that failed */
     sal_error error;
     int64_t done, total;
@@ -47,6 +55,13 @@ void probe_stage_fail(probe_stage *stage, int status, const sal_error *error);
 bool probe_stage_stopped(probe_stage *stage);
 /** A unit of progress. */
 void probe_stage_advance(probe_stage *stage);
+
+/** Keep predictions [N] if no layer was better; rho [D] is its Spearman on each document (errors.c). */
+int probe_best_offer(probe_stage *stage, const double *predictions, const double *rho, int layer,
+                     sal_error *err) SAL_MUST_CHECK;
+/** Words at which the best probe errs most. out *words [*count] freed with sal_free; texts borrowed from the data */
+int probe_best_words(const probe_stage *stage, sal_probe_word **words, size_t *count,
+                     sal_error *err) SAL_MUST_CHECK;
 
 /** Score predictions [N] of y on every document and add the series of all metrics, for all words and content words. */
 int probe_stage_add_scores(probe_stage *stage, const double *predictions, bool normalised,

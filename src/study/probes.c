@@ -17,13 +17,15 @@ static void bind_analysis(study_query *query, const sal_probe_analysis *analysis
     study_bind_text(query, analysis->options);
 }
 
-static int remove_results(sal_study *study, const sal_probe_analysis *analysis, sal_error *err) {
+#define OF_ANALYSIS                                                                                \
+    " WHERE corpus = ? AND model = ? AND summarizer = ? AND protocol = ? AND probe = ? AND"        \
+    " loss = ? AND options = ?"
+
+/* sql must be a literal: statements are kept by address. */
+static int remove_rows(sal_study *study, const char *sql, const sal_probe_analysis *analysis,
+                       sal_error *err) {
     study_query query = {0};
-    int rc = study_query_open(study,
-                              "DELETE FROM probe_results WHERE corpus = ? AND model = ? AND"
-                              " summarizer = ? AND protocol = ? AND probe = ? AND loss = ? AND"
-                              " options = ?",
-                              &query, err);
+    int rc = study_query_open(study, sql, &query, err);
     if (rc != SAL_OK)
         return rc;
     bind_analysis(&query, analysis);
@@ -64,7 +66,7 @@ int sal_study_put_probe_results(sal_study *study, const sal_probe_analysis *anal
     int rc = study_begin_write(study, err);
     if (rc != SAL_OK)
         return rc;
-    rc = remove_results(study, analysis, err);
+    rc = remove_rows(study, "DELETE FROM probe_results" OF_ANALYSIS, analysis, err);
     if (rc == SAL_OK)
         rc = insert_results(study, analysis, results, count, err);
     return study_finish_write(study, rc, err);
@@ -158,6 +160,86 @@ static int read_results(sal_study *study, sal_probe_table *table, sal_error *err
     return rc;
 }
 
+/* ---- words at which probes err ----------------------------------------------------------------------------- */
+
+static int insert_words(sal_study *study, const sal_probe_analysis *analysis,
+                        const sal_probe_word *words, size_t count, sal_error *err) {
+    study_query query = {0};
+    int rc = study_query_open(study,
+                              "INSERT INTO probe_words (corpus, model, summarizer, protocol,"
+                              " probe, loss, options, layer, word, documents, importance,"
+                              " importance_rank, predicted_rank, error)"
+                              " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              &query, err);
+    for (size_t i = 0; rc == SAL_OK && i < count; i++) {
+        bool row = false;
+        study_query_rewind(&query);
+        bind_analysis(&query, analysis);
+        study_bind_integer(&query, words[i].layer);
+        study_bind_text(&query, words[i].word);
+        study_bind_integer(&query, words[i].documents);
+        study_bind_real(&query, words[i].importance);
+        study_bind_real(&query, words[i].importance_rank);
+        study_bind_real(&query, words[i].predicted_rank);
+        study_bind_real(&query, words[i].error);
+        rc = study_query_next(&query, &row, err);
+    }
+    study_query_close(&query);
+    return rc;
+}
+
+int sal_study_put_probe_words(sal_study *study, const sal_probe_analysis *analysis,
+                              const sal_probe_word *words, size_t count, sal_error *err) {
+    int rc = study_begin_write(study, err);
+    if (rc != SAL_OK)
+        return rc;
+    rc = remove_rows(study, "DELETE FROM probe_words" OF_ANALYSIS, analysis, err);
+    if (rc == SAL_OK)
+        rc = insert_words(study, analysis, words, count, err);
+    return study_finish_write(study, rc, err);
+}
+
+static int read_word(study_query *query, sal_probe_word *word, sal_error *err) {
+    char *text = NULL;
+    *word = (sal_probe_word){.layer = sqlite3_column_int(query->statement, 1),
+                             .documents = sqlite3_column_int64(query->statement, 2),
+                             .importance = study_column_real(query, 3),
+                             .importance_rank = study_column_real(query, 4),
+                             .predicted_rank = study_column_real(query, 5),
+                             .error = study_column_real(query, 6)};
+    int rc = study_column_copy(query, 0, &text, NULL, err);
+    word->word = text;
+    return rc;
+}
+
+static int read_words(sal_study *study, sal_probe_table *table, sal_error *err) {
+    study_query query = {0};
+    size_t capacity = 0;
+    bool row = false;
+    int rc = study_query_open(study,
+                              "SELECT word, layer, documents, importance, importance_rank,"
+                              " predicted_rank, error FROM probe_words WHERE corpus = ? AND"
+                              " model = ? AND summarizer = ? AND protocol = ? AND probe = ? AND"
+                              " loss = ? AND options = ? ORDER BY error DESC, word",
+                              &query, err);
+    if (rc == SAL_OK) {
+        bind_analysis(&query, &table->analysis);
+        rc = study_query_next(&query, &row, err);
+    }
+    while (rc == SAL_OK && row) {
+        rc = sal_grow((void **)&table->words, &capacity, table->word_count, sizeof *table->words,
+                      err);
+        if (rc == SAL_OK)
+            rc = read_word(&query, &table->words[table->word_count++], err);
+        if (rc == SAL_OK)
+            rc = study_query_next(&query, &row, err);
+    }
+    study_query_close(&query);
+    return rc;
+}
+
+/* ---- tables ------------------------------------------------------------------------------------------------ */
+
 int sal_study_get_probe_tables(sal_study *study, sal_probe_tables **out, sal_error *err) {
     sal_probe_tables *tables = sal_calloc(1, sizeof *tables);
     if (tables == NULL)
@@ -165,6 +247,8 @@ int sal_study_get_probe_tables(sal_study *study, sal_probe_tables **out, sal_err
     int rc = list_analyses(study, tables, err);
     for (size_t i = 0; rc == SAL_OK && i < tables->count; i++)
         rc = read_results(study, &tables->items[i], err);
+    for (size_t i = 0; rc == SAL_OK && i < tables->count; i++)
+        rc = read_words(study, &tables->items[i], err);
     if (rc == SAL_OK)
         *out = tables;
     else
@@ -188,6 +272,9 @@ void sal_probe_tables_free(sal_probe_tables *tables) {
             sal_free((char *)table->results[r].metric);
         }
         sal_free(table->results);
+        for (size_t w = 0; w < table->word_count; w++)
+            sal_free((char *)table->words[w].word);
+        sal_free(table->words);
     }
     sal_free(tables->items);
     sal_free(tables);
