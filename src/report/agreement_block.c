@@ -3,15 +3,6 @@
 
 #include "report/report_internal.h"
 
-static bool is_shown(const sal_report *report, const char *corpus) {
-    for (size_t i = 0; i < report->corpus_count; i++) {
-        if (strcmp(report->corpora[i].name, corpus) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The page draws no union measures and no sample sizes; exports have them. */
 static bool is_drawn(const char *measure) {
     static const char *const left_out[] = {"spearman_union", "js_union", "jaccard_10"};
@@ -83,7 +74,7 @@ void sal_report_put_agreement(sal_block *block, const sal_report *report) {
     sal_block_key(block, "agreement");
     sal_block_open(block, '[');
     for (size_t i = 0; i < list->count && block->code == SAL_OK; i++) {
-        if (is_shown(report, list->items[i].corpus) && is_drawn(list->items[i].measure)) {
+        if (sal_report_shows(report, list->items[i].corpus) && is_drawn(list->items[i].measure)) {
             put_row(block, &list->items[i]);
         }
     }
@@ -91,7 +82,7 @@ void sal_report_put_agreement(sal_block *block, const sal_report *report) {
     sal_block_key(block, "clusters");
     sal_block_open(block, '[');
     for (size_t i = 0; i < list->step_count && block->code == SAL_OK; i++) {
-        if (is_shown(report, list->steps[i].corpus)) {
+        if (sal_report_shows(report, list->steps[i].corpus)) {
             put_step(block, &list->steps[i]);
         }
     }

@@ -10,18 +10,9 @@ static const char *const drawn[] = {
     "js",       "fisher_z"};
 enum { DRAWN = sizeof drawn / sizeof drawn[0] };
 
-static bool is_shown(const sal_report *report, const char *corpus) {
-    for (size_t i = 0; i < report->corpus_count; i++) {
-        if (strcmp(report->corpora[i].name, corpus) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool sal_report_has_heads(const sal_report *report) {
     for (size_t i = 0; i < report->heads->count; i++) {
-        if (is_shown(report, report->heads->items[i].corpus)) {
+        if (sal_report_shows(report, report->heads->items[i].corpus)) {
             return true;
         }
     }
@@ -95,7 +86,7 @@ static void put_rows(sal_block *block, const sal_head_table *table) {
     sal_block_close(block, ']');
 }
 
-static void put_table(sal_block *block, const sal_head_table *table) {
+static void put_table(sal_block *block, const sal_report *report, const sal_head_table *table) {
     const struct {
         const char *key;
         const char *value;
@@ -129,6 +120,7 @@ static void put_table(sal_block *block, const sal_head_table *table) {
         }
         sal_block_close(block, '}');
     }
+    sal_report_put_head_words(block, report, table);
     sal_block_close(block, '}');
 }
 
@@ -136,8 +128,8 @@ void sal_report_put_heads(sal_block *block, const sal_report *report) {
     sal_block_key(block, "heads");
     sal_block_open(block, '[');
     for (size_t i = 0; i < report->heads->count && block->code == SAL_OK; i++) {
-        if (is_shown(report, report->heads->items[i].corpus)) {
-            put_table(block, &report->heads->items[i]);
+        if (sal_report_shows(report, report->heads->items[i].corpus)) {
+            put_table(block, report, &report->heads->items[i]);
         }
     }
     sal_block_close(block, ']');

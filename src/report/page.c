@@ -13,7 +13,10 @@ extern const char sal_asset_report_js[], sal_asset_report_js_end[];
 extern const char sal_asset_report_browser_js[], sal_asset_report_browser_js_end[];
 extern const char sal_asset_report_charts_js[], sal_asset_report_charts_js_end[];
 extern const char sal_asset_report_compare_js[], sal_asset_report_compare_js_end[];
+extern const char sal_asset_report_head_words_js[], sal_asset_report_head_words_js_end[];
 extern const char sal_asset_report_heads_js[], sal_asset_report_heads_js_end[];
+extern const char sal_asset_report_probes_js[], sal_asset_report_probes_js_end[];
+extern const char sal_asset_report_protocols_js[], sal_asset_report_protocols_js_end[];
 extern const char sal_asset_plotly_min_js[], sal_asset_plotly_min_js_end[];
 
 typedef struct asset {
@@ -25,7 +28,7 @@ static int write_asset(const sal_sink *sink, const asset *file, sal_error *err) 
     return sal_sink_write(sink, file->start, (size_t)(file->end - file->start), err);
 }
 
-enum { SCRIPTS = 6 };
+enum { SCRIPTS = 9 };
 
 /* In the order they run: plotly.js is long, so the page is drawn before it is read. Charts are of scores: without any, plotly.js stays
  * out; so do the comparison and the heads until there are some. return how many */
@@ -42,7 +45,16 @@ static size_t list_scripts(const sal_report *report, asset scripts[SCRIPTS]) {
         scripts[count++] = (asset){sal_asset_report_compare_js, sal_asset_report_compare_js_end};
     }
     if (sal_report_has_heads(report)) {
+        scripts[count++] =
+            (asset){sal_asset_report_head_words_js, sal_asset_report_head_words_js_end};
         scripts[count++] = (asset){sal_asset_report_heads_js, sal_asset_report_heads_js_end};
+    }
+    if (sal_report_has_probes(report)) {
+        scripts[count++] = (asset){sal_asset_report_probes_js, sal_asset_report_probes_js_end};
+    }
+    if (report->protocols->count > 0) {
+        scripts[count++] =
+            (asset){sal_asset_report_protocols_js, sal_asset_report_protocols_js_end};
     }
     return count;
 }
@@ -68,9 +80,17 @@ static unsigned hexadecimal(char digit) {
     return digit <= '9' ? (unsigned)(digit - '0') : (unsigned)(digit - 'a' + 10);
 }
 
-void sal_script_hash(const char *bytes, size_t length, char hash[45]) {
-    static const char letters[] =
+void sal_base64_group(const unsigned char bytes[3], char letters[4]) {
+    static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned group = (unsigned)bytes[0] << 16 | (unsigned)bytes[1] << 8 | (unsigned)bytes[2];
+
+    for (size_t k = 0; k < 4; k++) {
+        letters[k] = alphabet[group >> (18 - 6 * k) & 63];
+    }
+}
+
+void sal_script_hash(const char *bytes, size_t length, char hash[45]) {
     char digest[65];
     unsigned char raw[33] = {0}; /* 32 bytes and one of padding: 11 groups of three */
 
@@ -79,12 +99,7 @@ void sal_script_hash(const char *bytes, size_t length, char hash[45]) {
         raw[i] = (unsigned char)(hexadecimal(digest[2 * i]) << 4 | hexadecimal(digest[2 * i + 1]));
     }
     for (size_t i = 0; i < 11; i++) {
-        const unsigned group =
-            (unsigned)raw[3 * i] << 16 | (unsigned)raw[3 * i + 1] << 8 | (unsigned)raw[3 * i + 2];
-
-        for (size_t k = 0; k < 4; k++) {
-            hash[4 * i + k] = letters[group >> (18 - 6 * k) & 63];
-        }
+        sal_base64_group(raw + 3 * i, hash + 4 * i);
     }
     hash[43] = '=';
     hash[44] = '\0';

@@ -24,6 +24,15 @@ static char *title_of(const char *path) {
     return sal_copy_bytes(path + start, end - start);
 }
 
+bool sal_report_shows(const sal_report *report, const char *corpus) {
+    for (size_t i = 0; i < report->corpus_count; i++) {
+        if (strcmp(report->corpora[i].name, corpus) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void free_report(sal_report *report) {
     for (size_t i = 0; i < report->corpus_count; i++) {
         sal_free(report->corpora[i].keys);
@@ -36,6 +45,8 @@ static void free_report(sal_report *report) {
     sal_score_list_free(report->scores);
     sal_agreement_list_free(report->agreement);
     sal_head_tables_free(report->heads);
+    sal_probe_tables_free(report->probes);
+    sal_protocol_list_free(report->protocols);
     sal_text_close(report->text);
     sal_free(report->title);
 }
@@ -102,6 +113,13 @@ static int load_results(sal_report *report, sal_error *err) {
     }
     if (code == SAL_OK) {
         code = sal_study_get_head_tables(report->study, &report->heads, err);
+    }
+    if (code == SAL_OK) {
+        code = sal_study_get_probe_tables(report->study, &report->probes, err);
+    }
+    if (code == SAL_OK) {
+        code = sal_study_get_protocols(report->study, report->options->corpus, &report->protocols,
+                                       err);
     }
     return code == SAL_OK ? sal_text_open(&report->text, err) : code;
 }

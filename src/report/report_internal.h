@@ -10,6 +10,8 @@
 #include "salient/agreement.h"
 #include "salient/heads.h"
 #include "salient/importance.h"
+#include "salient/probe.h"
+#include "salient/protocols.h"
 #include "salient/report.h"
 #include "salient/study.h"
 #include "salient/text.h"
@@ -40,6 +42,8 @@ typedef struct sal_report {
     sal_score_list *scores;
     sal_agreement_list *agreement; /* of the shown corpora, when one is chosen */
     sal_head_tables *heads;
+    sal_probe_tables *probes;
+    sal_protocol_list *protocols;
     sal_text *text;
 } sal_report;
 
@@ -112,6 +116,20 @@ void sal_report_put_agreement(sal_block *block, const sal_report *report);
 void sal_report_put_heads(sal_block *block, const sal_report *report);
 bool sal_report_has_heads(const sal_report *report);
 
+/** head_words.c: what every head of a table gives to every word of its first documents, as the member "samples". */
+void sal_report_put_head_words(sal_block *block, const sal_report *report,
+                               const sal_head_table *table);
+
+/** probes_block.c: what `salient probe` found, as the member "probes"; and whether there is any for the shown corpora. */
+void sal_report_put_probes(sal_block *block, const sal_report *report);
+bool sal_report_has_probes(const sal_report *report);
+
+/** protocols_block.c: paper and strict beside each other, as the member "protocols". */
+void sal_report_put_protocols(sal_block *block, const sal_report *report);
+
+/** report.c: whether a corpus is among the shown ones. */
+bool sal_report_shows(const sal_report *report, const char *corpus);
+
 /** document_block.c: one script element per shown document; one document is in memory at a time. Notes the languages and kinds it
  *  meets in report->corpora. errs SAL_ECANCELLED between documents */
 int sal_report_document_blocks(sal_report *report, const sal_sink *sink,
@@ -123,6 +141,9 @@ int sal_report_page(sal_report *report, const sal_sink *sink, sal_error *err) SA
 /** page.c: text as HTML text or inside a quoted attribute; control characters become U+FFFD. */
 int sal_html_text(const sal_sink *sink, const char *bytes, size_t length,
                   sal_error *err) SAL_MUST_CHECK;
+
+/** page.c: base64 of three bytes. */
+void sal_base64_group(const unsigned char bytes[3], char letters[4]);
 
 /** page.c: base64 of the SHA-256 of a script's text, as a content security policy wants it: 44 characters and a NUL. */
 void sal_script_hash(const char *bytes, size_t length, char hash[45]);

@@ -97,12 +97,7 @@ static int64_t place_of(const sal_report *report, int64_t key) {
 }
 
 static bool is_shown(const sal_report *report, const sal_score *score) {
-    for (size_t i = 0; i < report->corpus_count; i++) {
-        if (strcmp(report->corpora[i].name, score->corpus) == 0) {
-            return place_of(report, score->summarizer) >= 0;
-        }
-    }
-    return false;
+    return sal_report_shows(report, score->corpus) && place_of(report, score->summarizer) >= 0;
 }
 
 static void put_score(sal_block *block, const sal_report *report, const sal_score *score) {
@@ -197,6 +192,8 @@ int sal_report_study_block(const sal_report *report, const sal_sink *sink, sal_e
     put_scores(&block, report);
     sal_report_put_agreement(&block, report);
     sal_report_put_heads(&block, report);
+    sal_report_put_probes(&block, report);
+    sal_report_put_protocols(&block, report);
     put_runs(&block, report);
     sal_block_close(&block, '}');
     code = block.code;

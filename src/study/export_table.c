@@ -192,6 +192,27 @@ static const export_table tables[] = {
       {"high", NUMBER},
       {"documents", NUMBER},
       {"undefined", NUMBER}}},
+    {"protocols",
+     true,
+     "SELECT corpus, stage, summarizer, nullif(model, ''), nullif(variant, ''),"
+     " nullif(words, ''), nullif(layer, -1), nullif(head, -1), factor, measure, value, low, high,"
+     " documents, undefined FROM protocols WHERE ?1 IS NULL OR corpus = ?1"
+     " ORDER BY corpus, stage, summarizer, model, variant, words, layer, head, factor, measure",
+     {{"corpus", TEXT},
+      {"stage", TEXT},
+      {"summarizer", TEXT},
+      {"model", TEXT},
+      {"variant", TEXT},
+      {"words", TEXT},
+      {"layer", NUMBER},
+      {"head", NUMBER},
+      {"factor", TEXT},
+      {"measure", TEXT},
+      {"value", NUMBER},
+      {"low", NUMBER},
+      {"high", NUMBER},
+      {"documents", NUMBER},
+      {"undefined", NUMBER}}},
     {"states",
      true,
      "SELECT d.corpus, d.id, s.model, s.protocol, s.weights, nullif(s.seed, 0), s.pooling,"
@@ -284,8 +305,8 @@ static const export_table head_documents = {
      {"value", NUMBER}}};
 
 static const char *const table_names[] = {
-    "documents", "summarizers", "summaries", "importance", "scores", "agreement", "clusters",
-    "heads",     "probes",      "states",    "timings",    "runs",   NULL};
+    "documents", "summarizers", "summaries", "importance", "scores",  "agreement", "clusters",
+    "heads",     "probes",      "protocols", "states",     "timings", "runs",      NULL};
 _Static_assert(sizeof table_names / sizeof table_names[0] == TABLE_COUNT + 1,
                "every exportable table has its name in the list");
 

@@ -78,6 +78,9 @@
         return parts;
     }
 
+    salient.documents = documents; /* for report_head_words.js, with spread */
+    salient.spread = spread;
+
     function shadedText(values, label) {
         const text = element("div", {
             class: `text ${view.mode === "difference" ? "differing" : ""}`, tabindex: 0, role: "document", lang: reading.doc.language, dir: "auto",

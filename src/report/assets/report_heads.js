@@ -1,5 +1,6 @@
 /* Which attention heads follow importance: a map of layers and heads with a switch for evidence, words and metric, the same map with
- * position and term frequency held constant, the null heads beside them, and models side by side by relative depth. */
+ * position and term frequency held constant, the null heads beside them, models side by side by relative depth, and the words of the
+ * head that is chosen (report_head_words.js). */
 "use strict";
 
 (() => {
@@ -49,7 +50,7 @@
             colorbar: { thickness: 10, tickfont: { color: charts.style("--soft") } },
         }, {
             type: "scatter", mode: "markers", x: kept.map(([row]) => row[1]), y: kept.map(([row]) => layers.indexOf(row[0])), hoverinfo: "skip", showlegend: false,
-            marker: { symbol: "circle-open", size: 9, color: charts.style("--ink"), line: { width: 1.5 } },
+            marker: { symbol: "circle", size: 8, color: "#ffffff", line: { width: 1.5, color: "#1c1d21" } },
         }], charts.layout({
             xaxis: { title: { text: "head" }, fixedrange: true, showgrid: false, dtick: Math.ceil(cells[0].length / 16) },
             yaxis: { title: { text: "layer" }, fixedrange: true, showgrid: false, tickvals: layers.map((_, i) => i).filter((i) => i % Math.ceil(layers.length / 16) === 0), ticktext: layers.filter((_, i) => i % Math.ceil(layers.length / 16) === 0) },
@@ -86,12 +87,14 @@
 
     /* ---- models by relative depth ---- */
 
+    const partialOf = (table, words) => matrix(table, (i) => table[words][partial].value[i]);
+    const depths = (layers) => { const last = Math.max(...layers, 1); return layers.map((layer) => layer / last); };
+
     function drawDepth(plot, tables, words) {
         Plotly.react(plot, tables.map((table, t) => {
-            const { layers, cells } = matrix(table, (i) => table[words][partial].value[i]);
-            const last = Math.max(...layers, 1);
+            const { layers, cells } = partialOf(table, words);
             return {
-                type: "scatter", mode: "lines+markers", name: charts.shortName(table.model), x: layers.map((layer) => layer / last),
+                type: "scatter", mode: "lines+markers", name: charts.shortName(table.model), x: depths(layers),
                 y: cells.map((row) => row.every((v) => v === null) ? null : Math.max(...row.filter((v) => v !== null))),
                 line: { color: charts.colours[t % charts.colours.length], dash: charts.dashes[t % charts.dashes.length], width: 2 },
                 marker: { symbol: charts.symbols[t % charts.symbols.length], size: 6 }, hovertemplate: "depth %{x:.2f}: %{y:.2f}<extra>%{fullData.name}</extra>",
@@ -99,28 +102,107 @@
         }), charts.layout({ xaxis: { title: { text: "relative depth of the layer" } }, yaxis: { title: { text: "best head, partial" } } }), charts.config);
     }
 
+    /* A map for each model on one scale, layers at their relative depth; heads of two models do not correspond, so each layer's come from
+     * the largest to the least. */
+    function drawBeside(plot, tables, words) {
+        const maps = tables.map((table) => ({ table, ...partialOf(table, words), named: matrix(table, (i) => told(table, words, partial, i)).cells }));
+        const edge = Math.max(...maps.flatMap((map) => map.cells.flat()).filter((v) => v !== null).map(Math.abs), 0.01);
+        const gap = 0.06, width = (1 - gap * (maps.length - 1)) / maps.length, axes = {}, titles = [];
+        const traces = maps.map((map, m) => {
+            const orders = map.cells.map((row) => row.map((_, h) => h).filter((h) => row[h] !== undefined && row[h] !== null).sort((a, b) => row[b] - row[a]));
+            const start = m * (width + gap), suffix = m === 0 ? "" : String(m + 1);
+            const heads = Math.max(...map.cells.map((row) => row.length));
+            axes[`xaxis${suffix}`] = { ...charts.layout({ xaxis: {} }).xaxis, domain: [start, start + width], range: [0.5, heads + 0.5], fixedrange: true, showgrid: false,
+                title: { text: "heads of a layer, best first" }, dtick: Math.ceil(heads / 8), tick0: 1 };
+            titles.push({ text: charts.shortName(map.table.model), x: start + width / 2, xref: "paper", y: 1, yref: "paper", yanchor: "bottom", showarrow: false, font: { size: 13 } });
+            return {
+                type: "heatmap", xaxis: `x${suffix}`, x: Array.from({ length: heads }, (_, h) => h + 1), y: depths(map.layers), z: map.cells.map((row, l) => orders[l].map((h) => row[h])),
+                hovertext: map.named.map((row, l) => orders[l].map((h) => `${charts.plain(map.table.model)}, ${row[h]}`)), hovertemplate: "%{hovertext}<extra></extra>",
+                zmin: -edge, zmax: edge, colorscale: "RdBu", reversescale: true, xgap: 1, ygap: 1, showscale: m === maps.length - 1,
+                colorbar: { thickness: 10, tickfont: { color: charts.style("--soft") } },
+            };
+        });
+        plot.style.height = "480px";
+        const { xaxis, ...rest } = charts.layout({ yaxis: { title: { text: "relative depth" }, fixedrange: true, showgrid: false }, annotations: titles });
+        Plotly.react(plot, traces, { ...rest, ...axes }, charts.config);
+    }
+
     /* ---- the section ---- */
+
+    /* Begin with the table that has most to say: attention received, then the most heads that survive. */
+    function firstTable(tables) {
+        const kept = (table) => (table.content || table.all).fisher_z.p_family.filter((p, i) => p !== null && p <= 0.05 && !isNull(table.rows[i])).length;
+        const order = tables.map((_, i) => i).sort((a, b) => (tables[b].evidence === "received") - (tables[a].evidence === "received") || kept(tables[b]) - kept(tables[a]));
+        return order[0] ?? 0;
+    }
 
     function drawCorpus(index) {
         const corpus = study.corpora[index].name;
         const tables = study.heads.filter((table) => table.corpus === corpus);
         if (!tables.length) return;
-        const view = { table: -1, words: "content", metric: "spearman" };
+        const view = { table: -1, words: "content", metric: "spearman", row: null };
+        const wordsView = { sample: 0, scale: "rank", content: true };
         const label = (table) => `${table.evidence}${table.options ? ` (${table.options})` : ""}, ${table.model}, by ${table.summarizer}`;
         const left = element("div", { class: "plot" }), right = element("div", { class: "plot" }), depth = element("div", { class: "plot" });
         const words = element("p", {}), beside = element("div", { class: "agreement-facts" });
-        const depthFigure = element("figure", { class: "chart" }, element("figcaption", {}, "Models side by side: the best head of each layer, position and frequency held constant"), depth);
-        const select = element("select", { "aria-label": "Evidence and model", onchange: (event) => { view.table = Number(event.target.value); draw(); } });
+        const besidePlot = element("div", { class: "plot" }), wordsPlace = element("div", {});
+        const depthFigure = element("figure", { class: "chart whole" }, element("figcaption", {}, "Models side by side: the best head of each layer, position and frequency held constant"), depth);
+        const besideFigure = element("figure", { class: "chart whole" }, element("figcaption", {}, "Heads of several models at relative depth, position and frequency held constant (Spearman)"), besidePlot);
+        const headSelect = element("select", { class: "wide", "aria-label": "Head", onchange: (event) => { view.row = Number(event.target.value); drawWords(); } });
+        const select = element("select", { class: "wide", "aria-label": "Evidence and model", onchange: (event) => { view.table = Number(event.target.value); view.row = null; draw(); } });
         const section = element("div", {});
         let listed = [];
 
         /* Tables of the protocol chosen for the page. */
         function list() {
             listed = tables.filter((table) => table.protocol === state.protocol);
-            if (view.table < 0 || view.table >= listed.length) view.table = Math.max(0, listed.findIndex((table) => table.evidence === "received"));
+            if (view.table < 0 || view.table >= listed.length) view.table = firstTable(listed);
             select.replaceChildren(...listed.map((table, i) => element("option", { value: String(i), selected: i === view.table }, label(table))));
             section.hidden = !listed.length;
         }
+
+        /* ---- a head's words ---- */
+
+        const setOf = (table) => table[view.words] ? view.words : "all";
+        const best = (table, metric, most) => table.rows.map((_, i) => i).filter((i) => !isNull(table.rows[i]) && table[setOf(table)][metric].value[i] !== null)
+            .sort((a, b) => table[setOf(table)][metric].value[b] - table[setOf(table)][metric].value[a]).slice(0, most);
+
+        function listHeads(table) {
+            const set = table[setOf(table)];
+            const group = (label, rows, metric) => element("optgroup", { label }, ...rows.map((i) => element("option", { value: String(i), selected: i === view.row },
+                `${headName(table.rows[i])} (${set[metric].value[i] === null ? "–" : fixed(set[metric].value[i])})`)));
+            const strong = best(table, partial, 12), plain = best(table, "spearman", 12), nullRows = table.rows.map((_, i) => i).filter((i) => isNull(table.rows[i]));
+            const known = new Set([...strong, ...plain, ...nullRows]);
+            headSelect.replaceChildren(...(known.has(view.row) ? [] : [group("chosen on the map", [view.row], "spearman")]),
+                group("strongest, position and frequency held constant", strong, partial), group("largest rho", plain, "spearman"), group("null heads", nullRows, "spearman"));
+            headSelect.value = String(view.row);
+        }
+
+        function drawWords() {
+            const table = listed[view.table];
+            if (view.row === null) view.row = best(table, partial, 1)[0] ?? 0;
+            wordsView.content = setOf(table) === "content";
+            listHeads(table);
+            wordsPlace.replaceChildren(...salient.headWords.draw(table, view.row, wordsView, (row) => headName(table.rows[row]), drawWords));
+        }
+
+        /* A click on a map chooses its head. */
+        function choosable(plot) {
+            if (plot.dataset.choosable) return;
+            plot.dataset.choosable = "yes";
+            plot.on("plotly_click", (event) => {
+                const table = listed[view.table], { layers } = matrix(table, () => 0), point = event.points[0];
+                const row = table.rows.findIndex((one) => !isNull(one) && one[0] === layers[point.y] && one[1] === point.x);
+                if (row < 0) return;
+                view.row = row;
+                drawWords();
+                wordsFigure.scrollIntoView({ block: "nearest", behavior: "smooth" });
+            });
+        }
+
+        const wordsFigure = element("figure", { class: "chart whole words-figure" }, element("figcaption", {}, "A head’s words on a document (choose a head here, or click on a map)"),
+            element("div", { class: "tools left" }, headSelect), wordsPlace);
+
         function draw() {
             list();
             if (!listed.length) return;
@@ -130,8 +212,14 @@
             words.textContent = (set === view.words ? "" : "Content words are undefined here, all words are shown. ") + verdict(table, set);
             beside.replaceChildren(nulls(table, set));
             const others = listed.filter((other) => other.evidence === table.evidence && other.options === table.options && other.summarizer === table.summarizer && other[set]);
-            depthFigure.hidden = others.length < 2;
-            if (others.length >= 2) drawDepth(depth, others, set);
+            depthFigure.hidden = besideFigure.hidden = others.length < 2;
+            if (others.length >= 2) {
+                drawBeside(besidePlot, others.slice(0, 4), set);
+                drawDepth(depth, others, set);
+            }
+            choosable(left);
+            choosable(right);
+            drawWords();
         }
         section.append(
             element("h3", { class: "agreement-head" }, "Which attention heads follow importance"),
@@ -140,9 +228,9 @@
                 segmented("Metric", metrics, view.metric, (value) => { view.metric = value; draw(); })),
             words,
             element("div", { class: "charts" },
-                element("figure", { class: "chart" }, element("figcaption", {}, "Each head against importance"), left),
+                element("figure", { class: "chart" }, element("figcaption", {}, "Each head against importance; circles: survives the test"), left),
                 element("figure", { class: "chart" }, element("figcaption", {}, "The same, position and term frequency held constant (Spearman)"), right),
-                depthFigure),
+                wordsFigure, besideFigure, depthFigure),
             beside);
         document.getElementById(`corpus-${index}`).append(section);
         listeners.push(draw);
