@@ -4,6 +4,9 @@
 
 #include "commands.h"
 #include "compare_view.h"
+#include "salient/heads.h"
+#include "salient/importance.h"
+#include "salient/probe.h"
 
 struct compare_options {
     struct common_options common;
@@ -20,8 +23,9 @@ static const struct option_row rows[] = {
     {"size", 0, OPTION_LIST, AT(sizes), NULL, 0, 0, "NAME=N", NULL, "Models",
      "number of weights of a summarizer, as 1.2e9, 135M or 8B; may be repeated"},
     {"protocols", 0, OPTION_FLAG, AT(protocols), NULL, 0, 0, NULL, NULL, "Output",
-     "also show agreement over the words that either summarizer keeps, as the paper's field "
-     "computes it"},
+     "also lay the paper's protocol beside strict, for importance, heads and probes: what each of "
+     "its choices changes, one at a time; and agreement over the words that either summarizer "
+     "keeps"},
     {"seed", 0, OPTION_SEED, AT(seed), "1", 0, 18446744073709551615.0, "N", NULL, "Resampling",
      "seed of the bootstrap, of relabellings and of random selection"},
     {0}};
@@ -96,6 +100,19 @@ static int read_labels(const struct compare_options *options, sal_compare_label 
 
 /* ---- compute, show --------------------------------------------------------------------------------------------------------- */
 
+/* Each stage knows what its choices are; heads and probes have rows where the study has them by both protocols. */
+static int lay_beside(struct session *session, sal_study *study,
+                      const struct compare_options *options) {
+    const char *corpus = options->common.corpus;
+    sal_error *err = &session->error;
+    int status = sal_importance_protocols(study, corpus, &session->progress, err);
+    if (status == 0) {
+        status = sal_heads_protocols(study, corpus, (int)options->common.threads,
+                                     &session->progress, err);
+    }
+    return status == 0 ? sal_probe_protocols(study, corpus, err) : status;
+}
+
 static int compute(struct session *session, sal_study *study, const struct compare_options *options,
                    const sal_compare_label *labels, size_t label_count, sal_tally *tally) {
     const sal_compare_options request = {options->common.corpus, labels, label_count, options->seed,
@@ -106,6 +123,9 @@ static int compute(struct session *session, sal_study *study, const struct compa
     int status = session_begin_run(session, study, options, NULL, &key);
     if (status == 0) {
         status = sal_compare_run(study, &request, &session->progress, tally, &session->error);
+        if (status == 0 && options->protocols) {
+            status = lay_beside(session, study, options);
+        }
         if (status == 0) {
             stage_end(session, &stage, "compare", "documents", tally);
         }
@@ -116,13 +136,19 @@ static int compute(struct session *session, sal_study *study, const struct compa
 
 static int show(struct session *session, sal_study *study, const struct compare_options *options) {
     sal_agreement_list *list = NULL;
+    sal_protocol_list *beside = NULL;
     int status = sal_study_get_agreement(study, options->common.corpus, &list, &session->error);
+    if (status == 0 && options->protocols) {
+        status = sal_study_get_protocols(study, options->common.corpus, &beside, &session->error);
+    }
     if (status == 0) {
-        const struct compare_view view = {session, list, options->protocols, terminal_sink()};
+        const struct compare_view view = {session, list, options->protocols, beside,
+                                          terminal_sink()};
         display_clear(&session->display);
         status = options->common.json ? compare_print_json(&view) : compare_print_tables(&view);
     }
     sal_agreement_list_free(list);
+    sal_protocol_list_free(beside);
     return status;
 }
 
@@ -154,7 +180,8 @@ static int run(struct session *session, void *config) {
 
 static const char *const arguments[] = {"STUDY", NULL};
 static const char *const examples[] = {
-    "salient compare mystudy", "salient compare mystudy --json >agreement.json",
+    "salient compare mystudy", "salient compare mystudy --protocols",
+    "salient compare mystudy --json >agreement.json",
     "salient compare mystudy --size deepseek-chat=671B --family deepseek-chat=deepseek", NULL};
 static const struct option_row *const options[] = {rows, options_corpus, options_threads,
                                                    options_json, NULL};

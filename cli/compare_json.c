@@ -1,4 +1,6 @@
 /* Agreement and trees for programs. */
+#include <math.h>
+
 #include "compare_view.h"
 #include "json.h"
 
@@ -39,6 +41,39 @@ static int add_step(sal_buffer *out, const sal_cluster_step *one, sal_error *err
     return status;
 }
 
+/* "" and -1 are null, as in the export. */
+static int add_protocol(sal_buffer *out, const sal_protocol_row *one, sal_error *err) {
+    struct object_writer row;
+    object_begin(&row, out, err);
+    object_text(&row, "corpus", one->corpus);
+    object_text(&row, "stage", one->stage);
+    object_text(&row, "summarizer", one->summarizer);
+    object_text(&row, "model", one->model[0] == '\0' ? NULL : one->model);
+    object_text(&row, "variant", one->variant[0] == '\0' ? NULL : one->variant);
+    object_text(&row, "words", one->words[0] == '\0' ? NULL : one->words);
+    object_number(&row, "layer", one->layer < 0 ? (double)NAN : (double)one->layer);
+    object_number(&row, "head", one->head < 0 ? (double)NAN : (double)one->head);
+    object_text(&row, "factor", one->factor);
+    object_text(&row, "measure", one->measure);
+    object_number(&row, "value", one->value);
+    object_number(&row, "low", one->low);
+    object_number(&row, "high", one->high);
+    object_integer(&row, "documents", one->documents);
+    object_integer(&row, "undefined", one->undefined);
+    return object_end(&row);
+}
+
+static int add_protocols(sal_buffer *out, const sal_protocol_list *list, sal_error *err) {
+    int status = sal_buffer_add_string(out, "\n],\"protocols\":[", err);
+    for (size_t i = 0; status == 0 && i < list->count; i++) {
+        status = sal_buffer_add_string(out, i == 0 ? "\n" : ",\n", err);
+        if (status == 0) {
+            status = add_protocol(out, &list->items[i], err);
+        }
+    }
+    return status;
+}
+
 int compare_print_json(const struct compare_view *view) {
     sal_error *err = &view->session->error;
     sal_buffer out = {0};
@@ -57,6 +92,9 @@ int compare_print_json(const struct compare_view *view) {
         if (status == 0) {
             status = add_step(&out, &view->list->steps[i], err);
         }
+    }
+    if (status == 0 && view->protocol_rows != NULL) {
+        status = add_protocols(&out, view->protocol_rows, err);
     }
     if (status == 0) {
         status = sal_buffer_add_string(&out, "\n]}\n", err);

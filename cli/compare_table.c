@@ -402,5 +402,8 @@ int compare_print_tables(const struct compare_view *view) {
             status = print_corpus(&corpus, i == 0);
         }
     }
+    if (status == 0 && view->protocol_rows != NULL) {
+        status = compare_print_protocols(view);
+    }
     return status;
 }

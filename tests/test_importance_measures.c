@@ -37,9 +37,10 @@ static sal_document_measures measure(const sal_text *text, sal_protocol protocol
                                            summaries[i].status};
         places[i] = (sal_summary_place){summaries[i].length, summaries[i].replica};
     }
-    assert_ok(sal_word_table_make(text, protocol, stopwords, document, strlen(document), inputs,
+    const sal_importance_choices choices = sal_importance_choices_of(protocol);
+    assert_ok(sal_word_table_make(text, choices, stopwords, document, strlen(document), inputs,
                                   count, &table, &err));
-    assert_ok(sal_importance_measure(&table, protocol, places, &measures, &err));
+    assert_ok(sal_importance_measure(&table, choices, places, &measures, &err));
     sal_word_table_free(&table);
     return measures;
 }

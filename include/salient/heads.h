@@ -71,6 +71,15 @@ sal_heads_options sal_heads_defaults(void);
 int sal_heads_run(sal_study *study, const sal_heads_options *options, const sal_progress *progress,
                   int64_t analyses[SAL_EVIDENCES], sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
 
+/** Lay both protocols beside each other where the study has heads by both (same model, summarizer, evidence and options): what each
+ *  choice of the paper's changes, one factor at a time (docs/schema.md, protocols). Replaces the rows of each corpus; those of a
+ *  corpus without such a pair become none.
+ *  in     corpus NULL: all; threads 0: one per processor
+ *  errs   SAL_ECANCELLED, SAL_ENOMEM, ...
+ *  cost   six times the metrics of METHODS 3 for each head and document; memory of one document */
+int sal_heads_protocols(sal_study *study, const char *corpus, int threads,
+                        const sal_progress *progress, sal_error *err) SAL_MUST_CHECK;
+
 /* ---- what is stored --------------------------------------------------------------------------------------------------------- */
 
 /** Measures of a head on a document: those of sal_metric (but partial_spearman), then two partial Spearman correlations. */

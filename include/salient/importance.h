@@ -53,6 +53,13 @@ int sal_importance_run(sal_study *study, const sal_importance_options *options,
                        const sal_progress *progress, sal_tally *tally,
                        sal_error *err) SAL_MUST_CHECK;
 
+/** Lay both protocols beside each other, for every summarizer of every corpus: what each choice of the paper's changes about
+ *  importance and its reliability, one at a time (docs/schema.md, protocols). From the texts alone; replaces the rows of each corpus.
+ *  in     corpus NULL: all
+ *  errs   SAL_ECANCELLED, SAL_EFORMAT, SAL_ENOMEM, ... */
+int sal_importance_protocols(sal_study *study, const char *corpus, const sal_progress *progress,
+                             sal_error *err) SAL_MUST_CHECK;
+
 #ifdef __cplusplus
 }
 #endif

@@ -109,6 +109,10 @@ typedef struct sal_probe_audit {
 int sal_probe_audit_file(sal_study *study, const char *path, const char *corpus,
                          sal_probe_audit *audit, sal_error *err) SAL_MUST_CHECK;
 
+/** Lay both protocols beside each other from the results of the study: per layer both Spearmans, and the gap of each of the paper's
+ *  choices where a strict run took it (docs/schema.md, protocols). Replaces the rows of each corpus. in corpus NULL: all */
+int sal_probe_protocols(sal_study *study, const char *corpus, sal_error *err) SAL_MUST_CHECK;
+
 /* ---- what is stored --------------------------------------------------------------------------------------------------------- */
 
 /** What results belong to. */

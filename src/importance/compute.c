@@ -26,8 +26,8 @@ int sal_importance_compute(const sal_text *text, sal_protocol protocol,
                            size_t count, sal_importance_list **out, sal_error *err) {
     sal_word_table table = {0};
     sal_importance_list *list = NULL;
-    int status = sal_word_table_make(text, protocol, stopwords, document, document_length,
-                                     summaries, count, &table, err);
+    int status = sal_word_table_make(text, sal_importance_choices_of(protocol), stopwords, document,
+                                     document_length, summaries, count, &table, err);
     if (status != SAL_OK)
         return status;
     list = sal_calloc(1, sizeof *list);

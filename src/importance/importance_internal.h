@@ -4,6 +4,14 @@
 
 #include "salient/importance.h"
 
+/** Which choices are the paper's; all false: strict. The protocols are two of them; protocols.c takes each alone. */
+typedef struct sal_importance_choices {
+    bool all_records; /* refused, failed and empty records count too */
+    bool raw_words;   /* neither NFC nor folded apostrophes */
+    bool kept_alone;  /* words are those that a summary keeps, not all of the document's */
+} sal_importance_choices;
+sal_importance_choices sal_importance_choices_of(sal_protocol protocol);
+
 /** One word type of a document or of its summaries. */
 typedef struct sal_table_word {
     const char *bytes; /* NUL-terminated, inside the table's lists */
@@ -25,13 +33,13 @@ typedef struct sal_word_table {
         *lists; /* [S+1] words of the summaries, then of the document; they own the bytes */
 } sal_word_table;
 
-/** Build the table of one document. Words are all that a counting summary keeps; in the strict protocol also all of the document's.
+/** Build the table of one document. Words are all that a counting summary keeps and, unless kept_alone, all of the document's.
  *  in     document may be NULL; stopwords may be NULL
  *  errs   SAL_EFORMAT (names the summary), SAL_ENOMEM */
-int sal_word_table_make(const sal_text *text, sal_protocol protocol, const sal_stopwords *stopwords,
-                        const char *document, size_t document_length,
-                        const sal_importance_input *summaries, size_t count, sal_word_table *table,
-                        sal_error *err) SAL_MUST_CHECK;
+int sal_word_table_make(const sal_text *text, sal_importance_choices choices,
+                        const sal_stopwords *stopwords, const char *document,
+                        size_t document_length, const sal_importance_input *summaries, size_t count,
+                        sal_word_table *table, sal_error *err) SAL_MUST_CHECK;
 void sal_word_table_free(sal_word_table *table);
 
 /** Which words a measure is taken over. */
@@ -43,6 +51,11 @@ typedef struct sal_summary_place {
     int replica;
 } sal_summary_place;
 
+/** A document's summaries as the table and the measures want them (run.c).
+ *  out    *inputs, *places [summaries->count], freed with sal_free; texts borrowed */
+int sal_importance_inputs(const sal_summary_list *summaries, sal_importance_input **inputs,
+                          sal_summary_place **places, sal_error *err) SAL_MUST_CHECK;
+
 /** Measures of one document, by word set; NaN = undefined (measures.c says when). */
 typedef struct sal_document_measures {
     double pearson[SAL_WORD_SETS];
@@ -53,7 +66,7 @@ typedef struct sal_document_measures {
 /** Measure one document.
  *  in     places [S] of the table's summaries, sorted by length, then replica
  *  errs   SAL_ENOMEM */
-int sal_importance_measure(const sal_word_table *table, sal_protocol protocol,
+int sal_importance_measure(const sal_word_table *table, sal_importance_choices choices,
                            const sal_summary_place *places, sal_document_measures *measures,
                            sal_error *err) SAL_MUST_CHECK;
 

@@ -46,7 +46,7 @@ static void half_importance(const sal_word_table *table, const unsigned char *ha
     importance[1] = (double)counts[1] / (double)sizes[1];
 }
 
-static int measure_reliability(const sal_word_table *table, sal_protocol protocol,
+static int measure_reliability(const sal_word_table *table, sal_importance_choices choices,
                                const sal_summary_place *places, sal_word_set set,
                                sal_document_measures *measures, sal_error *err) {
     int64_t sizes[2];
@@ -66,7 +66,7 @@ static int measure_reliability(const sal_word_table *table, sal_protocol protoco
         goto done;
     for (size_t w = 0; w < table->word_count; w++) {
         const sal_table_word *word = &table->words[w];
-        if (!belongs(word, set) || (protocol == SAL_STRICT && !word->in_document))
+        if (!belongs(word, set) || (!choices.kept_alone && !word->in_document))
             continue;
         double importance[2];
         half_importance(table, half, sizes, w, importance);
@@ -130,11 +130,11 @@ static double measure_consistency(const sal_word_table *table, const sal_summary
     return pairs == 0 ? NAN : sum / (double)pairs;
 }
 
-int sal_importance_measure(const sal_word_table *table, sal_protocol protocol,
+int sal_importance_measure(const sal_word_table *table, sal_importance_choices choices,
                            const sal_summary_place *places, sal_document_measures *measures,
                            sal_error *err) {
     for (sal_word_set set = SAL_ALL_WORDS; set < SAL_WORD_SETS; set++) {
-        int status = measure_reliability(table, protocol, places, set, measures, err);
+        int status = measure_reliability(table, choices, places, set, measures, err);
         if (status != SAL_OK)
             return status;
         measures->consistency[set] = measure_consistency(table, places, set);

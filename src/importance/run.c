@@ -122,27 +122,33 @@ static int put_table(importance_stage *stage, int64_t document, int64_t summariz
     return status;
 }
 
+int sal_importance_inputs(const sal_summary_list *summaries, sal_importance_input **inputs,
+                          sal_summary_place **places, sal_error *err) {
+    *inputs = sal_calloc(summaries->count, sizeof **inputs);
+    *places = sal_calloc(summaries->count, sizeof **places);
+    if (*inputs == NULL || *places == NULL)
+        return sal_fail_memory(err, "summaries");
+    for (size_t i = 0; i < summaries->count; i++) {
+        const sal_summary *summary = &summaries->items[i];
+        (*inputs)[i] = (sal_importance_input){summary->text, summary->text_length, summary->status};
+        (*places)[i] = (sal_summary_place){summary->length, summary->replica};
+    }
+    return SAL_OK;
+}
+
 /* The table of a document's summaries, and what is measured on it. */
 static int measure_unit(importance_stage *stage, const sal_document *document,
                         const sal_summary_list *summaries, const sal_stopwords *stopwords,
                         sal_word_table *table, sal_document_measures *measures, sal_error *err) {
-    sal_importance_input *inputs = sal_calloc(summaries->count, sizeof *inputs);
-    sal_summary_place *places = sal_calloc(summaries->count, sizeof *places);
-    int status = SAL_OK;
-    if (inputs == NULL || places == NULL) {
-        status = sal_fail_memory(err, "summaries");
-        goto done;
-    }
-    for (size_t i = 0; i < summaries->count; i++) {
-        const sal_summary *summary = &summaries->items[i];
-        inputs[i] = (sal_importance_input){summary->text, summary->text_length, summary->status};
-        places[i] = (sal_summary_place){summary->length, summary->replica};
-    }
-    status = sal_word_table_make(stage->text, stage->options->protocol, stopwords, document->text,
-                                 document->text_length, inputs, summaries->count, table, err);
+    const sal_importance_choices choices = sal_importance_choices_of(stage->options->protocol);
+    sal_importance_input *inputs = NULL;
+    sal_summary_place *places = NULL;
+    int status = sal_importance_inputs(summaries, &inputs, &places, err);
     if (status == SAL_OK)
-        status = sal_importance_measure(table, stage->options->protocol, places, measures, err);
-done:
+        status = sal_word_table_make(stage->text, choices, stopwords, document->text,
+                                     document->text_length, inputs, summaries->count, table, err);
+    if (status == SAL_OK)
+        status = sal_importance_measure(table, choices, places, measures, err);
     sal_free(inputs);
     sal_free(places);
     return status;

@@ -32,9 +32,14 @@ static int compare(const void *left, const void *right) {
     return compare_words(left, right);
 }
 
+sal_importance_choices sal_importance_choices_of(sal_protocol protocol) {
+    const bool paper = protocol == SAL_PAPER;
+    return (sal_importance_choices){paper, paper, paper};
+}
+
 /* paper: every record. strict: what a summarizer did write. */
-static bool counts(sal_protocol protocol, sal_status status) {
-    return protocol == SAL_PAPER || status == SAL_STATUS_OK || status == SAL_STATUS_TRUNCATED;
+static bool counts(sal_importance_choices choices, sal_status status) {
+    return choices.all_records || status == SAL_STATUS_OK || status == SAL_STATUS_TRUNCATED;
 }
 
 static int read_summary(const sal_text *text, sal_protocol protocol,
@@ -48,11 +53,12 @@ static int read_summary(const sal_text *text, sal_protocol protocol,
 }
 
 /* Fill the table's lists: words of the summaries that count, and of the document. */
-static int read_words(sal_word_table *table, const sal_text *text, sal_protocol protocol,
+static int read_words(sal_word_table *table, const sal_text *text, sal_importance_choices choices,
                       const char *document, size_t document_length,
                       const sal_importance_input *summaries, sal_error *err) {
+    const sal_protocol protocol = choices.raw_words ? SAL_PAPER : SAL_STRICT;
     for (size_t i = 0; i < table->summary_count; i++) {
-        table->counts[i] = counts(protocol, summaries[i].status);
+        table->counts[i] = counts(choices, summaries[i].status);
         if (!table->counts[i])
             continue;
         table->of++;
@@ -105,9 +111,9 @@ static int content_of(const sal_stopwords *stopwords, const occurrence *word) {
     return sal_stopwords_has(stopwords, word->bytes, word->length) ? 0 : 1;
 }
 
-/* One row for each run of equal words; a word of the document alone is a row in the strict protocol only. */
-static void fill_rows(sal_word_table *table, sal_protocol protocol, const sal_stopwords *stopwords,
-                      const occurrence *all, size_t count) {
+/* One row for each run of equal words; a word of the document alone is a row unless kept ones stand alone. */
+static void fill_rows(sal_word_table *table, sal_importance_choices choices,
+                      const sal_stopwords *stopwords, const occurrence *all, size_t count) {
     size_t S = table->summary_count;
     for (size_t first = 0, next; first < count; first = next) {
         sal_table_word *row = &table->words[table->word_count];
@@ -121,17 +127,17 @@ static void fill_rows(sal_word_table *table, sal_protocol protocol, const sal_st
         }
         for (size_t s = 0; s < S; s++)
             row->count += kept[s];
-        if (row->count == 0 && protocol == SAL_PAPER)
+        if (row->count == 0 && choices.kept_alone)
             continue;
         row->content = content_of(stopwords, &all[first]);
         table->word_count++;
     }
 }
 
-int sal_word_table_make(const sal_text *text, sal_protocol protocol, const sal_stopwords *stopwords,
-                        const char *document, size_t document_length,
-                        const sal_importance_input *summaries, size_t count, sal_word_table *table,
-                        sal_error *err) {
+int sal_word_table_make(const sal_text *text, sal_importance_choices choices,
+                        const sal_stopwords *stopwords, const char *document,
+                        size_t document_length, const sal_importance_input *summaries, size_t count,
+                        sal_word_table *table, sal_error *err) {
     occurrence *all = NULL;
     size_t total = 0;
     *table = (sal_word_table){.summary_count = count};
@@ -141,7 +147,7 @@ int sal_word_table_make(const sal_text *text, sal_protocol protocol, const sal_s
         sal_word_table_free(table);
         return sal_fail_memory(err, "the words of a document");
     }
-    int status = read_words(table, text, protocol, document, document_length, summaries, err);
+    int status = read_words(table, text, choices, document, document_length, summaries, err);
     if (status == SAL_OK)
         status = sorted_occurrences(table, &all, &total, err);
     if (status != SAL_OK)
@@ -153,7 +159,7 @@ int sal_word_table_make(const sal_text *text, sal_protocol protocol, const sal_s
         status = sal_fail_memory(err, "the words of a document");
         goto done;
     }
-    fill_rows(table, protocol, stopwords, all, total);
+    fill_rows(table, choices, stopwords, all, total);
 done:
     sal_free(all);
     if (status != SAL_OK)
