@@ -116,7 +116,8 @@
 
     const drawAll = () => study.corpora.forEach((_, i) => drawCharts(i));
     salient.drawCharts = drawCharts;
-    salient.charts = { layout, config, plain, shortName, style, colours, symbols, dashes }; /* for report_compare.js */
+    const faded = (colour) => `rgba(${[1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)).join(",")},.16)`; /* for bands */
+    salient.charts = { layout, config, plain, shortName, style, colours, symbols, dashes, faded }; /* for the files that follow */
     listeners.push(drawAll);
     drawAll();
     addEventListener("beforeprint", () => document.querySelectorAll(".plot").forEach((plot) => plot.data && Plotly.Plots.resize(plot)));

@@ -86,15 +86,17 @@
         const names = tree.leaves.map((leaf) => tree.names[leaf]);
         const agree = view.measure === "spearman";
         const ticks = { tickvals: names.map((_, i) => i), ticktext: names.map(charts.shortName), fixedrange: true, showgrid: false };
-        plot.style.height = `${280 + 30 * names.length}px`;
+        /* Tree and map each keep a height of their own, however many rows there are. */
+        const tall = { tree: 120, map: Math.max(170, 30 * names.length), rest: 190 }, inner = tall.tree + tall.map + 20;
+        plot.style.height = `${inner + tall.rest}px`;
         Plotly.react(plot, [{
             type: "heatmap", x: names.map((_, i) => i), y: names.map((_, i) => i), ...cells(corpus, names), hovertemplate: "%{hovertext}<extra></extra>",
             texttemplate: names.length <= 16 ? "%{text}" : "", textfont: { size: 11 }, xgap: 1, ygap: 1, colorscale: "Cividis", reversescale: !agree,
             colorbar: { thickness: 10, len: 0.6, y: 0.32, title: { text: agree ? "rho" : "nats", side: "top" }, tickfont: { color: charts.style("--soft") } },
         }, ...brackets(tree)], charts.layout({
             xaxis: { ...ticks, range: [-0.5, names.length - 0.5], tickangle: -40 },
-            yaxis: { ...ticks, range: [names.length - 0.5, -0.5], domain: [0, 0.68] },
-            yaxis2: { domain: [0.72, 1], range: [0, 1.15 * Math.max(...tree.steps.map((step) => step.height), 0.01)], fixedrange: true, showgrid: false, zeroline: false, tickfont: { size: 10, color: charts.style("--soft") }, title: { text: agree ? "1 − rho" : "distance" } },
+            yaxis: { ...ticks, range: [names.length - 0.5, -0.5], domain: [0, tall.map / inner] },
+            yaxis2: { domain: [1 - tall.tree / inner, 1], range: [0, 1.25 * Math.max(...tree.steps.map((step) => step.height), 0.01)], fixedrange: true, showgrid: false, zeroline: false, tickfont: { size: 10, color: charts.style("--soft") }, title: { text: agree ? "1 − rho" : "distance" } },
         }), charts.config);
         return true;
     }

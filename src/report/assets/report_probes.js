@@ -25,8 +25,6 @@
 
     /* ---- curves with bands ---- */
 
-    const faded = (colour) => `rgba(${[1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)).join(",")},.16)`;
-
     /* One curve: the band of its interval first, then the line. points: [{x, row}] */
     function curve(name, points, look) {
         const shown = points.filter(({ row }) => known(row));
@@ -34,7 +32,7 @@
         const x = shown.map((point) => point.x), bounded = shown.filter(({ row }) => row.low !== null);
         const band = bounded.length < 2 ? [] : [{
             type: "scatter", mode: "lines", x: [...bounded.map((p) => p.x), ...bounded.map((p) => p.x).reverse()],
-            y: [...bounded.map((p) => p.row.high), ...bounded.map((p) => p.row.low).reverse()], fill: "toself", fillcolor: faded(look.colour), line: { width: 0 },
+            y: [...bounded.map((p) => p.row.high), ...bounded.map((p) => p.row.low).reverse()], fill: "toself", fillcolor: charts.faded(look.colour), line: { width: 0 },
             hoverinfo: "skip", showlegend: false, legendgroup: name,
         }];
         return [...band, {
