@@ -213,10 +213,18 @@ int sal_study_put_importance(sal_study *study, int64_t document, int64_t summari
                              const sal_importance_row *rows, size_t count,
                              sal_error *err) SAL_MUST_CHECK;
 
+/** The same for imported importance that is no share of ten summaries: a row's count is its importance in units of 1/of, to be shown as
+ *  importance alone. */
+int sal_study_put_scaled_importance(sal_study *study, int64_t document, int64_t summarizer,
+                                    sal_protocol protocol, const char *inputs, int64_t of,
+                                    const sal_importance_row *rows, size_t count,
+                                    sal_error *err) SAL_MUST_CHECK;
+
 typedef struct sal_importance_list {
     sal_importance_row *rows; /* sorted by word bytes */
     size_t count;
     int64_t of;
+    bool counted; /* false: put as scaled importance */
     char *inputs;
 } sal_importance_list;
 
@@ -225,6 +233,30 @@ int sal_study_get_importance(sal_study *study, int64_t document, int64_t summari
                              sal_protocol protocol, sal_importance_list **out,
                              sal_error *err) SAL_MUST_CHECK;
 void sal_importance_list_free(sal_importance_list *list);
+
+/** Importance that others computed: what a summarizer of kind "import" may have in place of summaries. */
+typedef struct sal_imported_word {
+    const char *word;  /* as it came */
+    double importance; /* 0 to 1 */
+} sal_imported_word;
+
+/** Store the imported importance of one (document, summarizer), replacing what was there (count 0: none). Importance computed before
+ *  is thereby out of date.
+ *  in     words [count] sorted by word bytes
+ *  errs   SAL_EINVAL (importance outside of 0 to 1, words not sorted), ... */
+int sal_study_put_imported(sal_study *study, int64_t document, int64_t summarizer,
+                           const sal_imported_word *words, size_t count,
+                           sal_error *err) SAL_MUST_CHECK;
+
+typedef struct sal_imported_list {
+    sal_imported_word *words; /* sorted by word bytes */
+    size_t count;
+} sal_imported_list;
+
+/** out *out = NULL (and success) when there is none; free with sal_imported_list_free */
+int sal_study_get_imported(sal_study *study, int64_t document, int64_t summarizer,
+                           sal_imported_list **out, sal_error *err) SAL_MUST_CHECK;
+void sal_imported_list_free(sal_imported_list *list);
 
 /* ---- scores: one number each, with interval; reliability, consistency, length audit, later agreement and probes -------------- */
 

@@ -84,7 +84,8 @@ static const export_table tables[] = {
       {"error", TEXT}}},
     {"importance",
      true,
-     "SELECT d.corpus, d.id, z.name, u.protocol, i.word, i.count, u.summaries,"
+     "SELECT d.corpus, d.id, z.name, u.protocol, i.word, CASE u.counted WHEN 1 THEN i.count END,"
+     " CASE u.counted WHEN 1 THEN u.summaries END,"
      " CAST(i.count AS REAL) / nullif(u.summaries, 0), i.content_word, i.in_document"
      " FROM documents d CROSS JOIN importance_units u ON u.document = d.document"
      " CROSS JOIN summarizers z ON z.summarizer = u.summarizer"

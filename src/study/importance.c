@@ -43,12 +43,12 @@ static int remove_unit(sal_study *study, int64_t document, int64_t summarizer,
 }
 
 static int insert_unit(sal_study *study, int64_t document, int64_t summarizer,
-                       sal_protocol protocol, const char *inputs, int64_t of, int64_t *unit,
-                       sal_error *err) {
+                       sal_protocol protocol, const char *inputs, int64_t of, bool counted,
+                       int64_t *unit, sal_error *err) {
     study_query query = {0};
     int rc = study_query_open(study,
                               "INSERT INTO importance_units (document, summarizer, protocol,"
-                              " summaries, inputs) VALUES (?, ?, ?, ?, ?)",
+                              " summaries, inputs, counted) VALUES (?, ?, ?, ?, ?, ?)",
                               &query, err);
     if (rc != SAL_OK) {
         return rc;
@@ -58,6 +58,7 @@ static int insert_unit(sal_study *study, int64_t document, int64_t summarizer,
     study_bind_text(&query, sal_protocol_name(protocol));
     study_bind_integer(&query, of);
     study_bind_text(&query, inputs);
+    study_bind_integer(&query, counted ? 1 : 0);
     rc = study_query_run(&query, err);
     *unit = sqlite3_last_insert_rowid(study->database);
     return rc;
@@ -85,9 +86,9 @@ static int insert_rows(sal_study *study, int64_t unit, const sal_importance_row 
     return rc;
 }
 
-int sal_study_put_importance(sal_study *study, int64_t document, int64_t summarizer,
-                             sal_protocol protocol, const char *inputs, int64_t of,
-                             const sal_importance_row *rows, size_t count, sal_error *err) {
+static int put_unit(sal_study *study, int64_t document, int64_t summarizer, sal_protocol protocol,
+                    const char *inputs, int64_t of, bool counted, const sal_importance_row *rows,
+                    size_t count, sal_error *err) {
     int64_t unit = 0;
     int rc = study_check_name("the hash of the summaries", inputs, err);
     if (rc == SAL_OK) {
@@ -101,12 +102,24 @@ int sal_study_put_importance(sal_study *study, int64_t document, int64_t summari
     }
     rc = remove_unit(study, document, summarizer, protocol, err);
     if (rc == SAL_OK) {
-        rc = insert_unit(study, document, summarizer, protocol, inputs, of, &unit, err);
+        rc = insert_unit(study, document, summarizer, protocol, inputs, of, counted, &unit, err);
     }
     if (rc == SAL_OK) {
         rc = insert_rows(study, unit, rows, count, err);
     }
     return study_finish_write(study, rc, err);
+}
+
+int sal_study_put_importance(sal_study *study, int64_t document, int64_t summarizer,
+                             sal_protocol protocol, const char *inputs, int64_t of,
+                             const sal_importance_row *rows, size_t count, sal_error *err) {
+    return put_unit(study, document, summarizer, protocol, inputs, of, true, rows, count, err);
+}
+
+int sal_study_put_scaled_importance(sal_study *study, int64_t document, int64_t summarizer,
+                                    sal_protocol protocol, const char *inputs, int64_t of,
+                                    const sal_importance_row *rows, size_t count, sal_error *err) {
+    return put_unit(study, document, summarizer, protocol, inputs, of, false, rows, count, err);
 }
 
 /* The unit's row; *unit 0 when there is none. */
@@ -116,7 +129,7 @@ static int find_unit(sal_study *study, int64_t document, int64_t summarizer, sal
     bool row = false;
     *unit = 0;
     int rc = study_query_open(study,
-                              "SELECT unit, summaries, inputs FROM importance_units"
+                              "SELECT unit, summaries, inputs, counted FROM importance_units"
                               " WHERE document = ? AND summarizer = ? AND protocol = ?",
                               &query, err);
     if (rc == SAL_OK) {
@@ -128,6 +141,7 @@ static int find_unit(sal_study *study, int64_t document, int64_t summarizer, sal
     if (rc == SAL_OK && row) {
         *unit = sqlite3_column_int64(query.statement, 0);
         list->of = sqlite3_column_int64(query.statement, 1);
+        list->counted = sqlite3_column_int(query.statement, 3) != 0;
         rc = study_column_copy(&query, 2, &list->inputs, NULL, err);
     }
     study_query_close(&query);

@@ -329,8 +329,33 @@ static const char *const schema_5[] = {
     NULL,
 };
 
+/* Importance that others computed. Where no counts of ten summaries stand behind it, exports give no count. */
+static const char *const schema_6[] = {
+    "CREATE TABLE imported_importance ("
+    " document INTEGER NOT NULL REFERENCES documents (document),"
+    " summarizer INTEGER NOT NULL REFERENCES summarizers (summarizer),"
+    " word TEXT NOT NULL,"
+    " importance REAL NOT NULL CHECK (importance >= 0 AND importance <= 1),"
+    " PRIMARY KEY (document, summarizer, word)) WITHOUT ROWID",
+    "CREATE INDEX imported_importance_by_summarizer ON imported_importance (summarizer)",
+
+    "ALTER TABLE importance_units ADD COLUMN counted INTEGER NOT NULL DEFAULT 1"
+    " CHECK (counted IN (0, 1))",
+
+    "DROP VIEW tidy_importance",
+    "CREATE VIEW tidy_importance AS"
+    " SELECT d.corpus AS corpus, d.id AS document, z.name AS summarizer, u.protocol AS protocol,"
+    "  i.word AS word, CASE u.counted WHEN 1 THEN i.count END AS count,"
+    "  CASE u.counted WHEN 1 THEN u.summaries END AS \"of\","
+    "  CAST(i.count AS REAL) / nullif(u.summaries, 0) AS importance,"
+    "  i.content_word AS content_word, i.in_document AS in_document"
+    " FROM importance i JOIN importance_units u USING (unit) JOIN documents d USING (document)"
+    " JOIN summarizers z USING (summarizer)",
+    NULL,
+};
+
 static const char *const *const migrations[STUDY_SCHEMA_VERSION] = {schema_1, schema_2, schema_3,
-                                                                    schema_4, schema_5};
+                                                                    schema_4, schema_5, schema_6};
 
 /* One transaction for each version: a writer killed between two leaves a study of the older one. */
 static int bring_forward(sal_study *study, int64_t version, sal_error *err) {

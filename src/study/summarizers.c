@@ -98,6 +98,7 @@ static int is_empty(sal_study *study, int64_t key, bool *empty, sal_error *err) 
     int rc = study_query_open(study,
                               "SELECT 1 FROM summaries WHERE summarizer = ?1"
                               " UNION ALL SELECT 1 FROM importance_units WHERE summarizer = ?1"
+                              " UNION ALL SELECT 1 FROM imported_importance WHERE summarizer = ?1"
                               " LIMIT 1",
                               &query, err);
     if (rc == SAL_OK) {

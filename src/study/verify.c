@@ -58,7 +58,11 @@ static const char *const content_checks[] = {
         "u") " || ', ' ||"
              " u.protocol || ': there are no summaries it could come from' FROM importance_units u"
              " WHERE NOT EXISTS (SELECT 1 FROM summaries s WHERE s.document = u.document"
-             " AND s.summarizer = u.summarizer)",
+             " AND s.summarizer = u.summarizer) AND NOT EXISTS (SELECT 1 FROM imported_importance y"
+             " WHERE y.document = u.document AND y.summarizer = u.summarizer)",
+    "SELECT " DOCUMENT_OF("y") " || ', importance imported as ' || " SUMMARIZER_OF(
+        "y") " || ': the word ''' || y.word || ''' has ' || y.importance || ', where 0 to 1 is"
+             " allowed' FROM imported_importance y WHERE NOT y.importance BETWEEN 0 AND 1",
     "SELECT " DOCUMENT_OF("u") " || ', importance by ' || " SUMMARIZER_OF(
         "u") " || ': protocol '''"
              " || u.protocol || ''' is neither strict nor paper' FROM importance_units u"
