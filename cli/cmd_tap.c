@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "salient/safetensors.h"
+#include "salient/spool.h"
 #include "salient/tap.h"
 #include "salient/version.h"
 #include "session.h"
@@ -23,7 +24,13 @@ struct tap_options {
     const char *output;
 };
 
-enum { TEXT_MAXIMUM = 64 << 20, TEMPLATE_MAXIMUM = 1 << 20, TENSORS = 8, TEXTS = 8 };
+enum {
+    TEXT_MAXIMUM = 64 << 20,
+    TEMPLATE_MAXIMUM = 1 << 20,
+    TENSORS = 8,
+    TEXTS = 8,
+    BLOCK = 1 << 18 /* floats that are copied at once */
+};
 
 static const char *const chats[] = {"none", "paper-probe", NULL};
 
@@ -74,8 +81,9 @@ struct work {
     size_t position_capacity;
     sal_tap *tap;
     sal_tap_result result;
-    int32_t *offsets; /* [T,2] */
-    float *exposure;  /* [L,H,T] */
+    sal_spool *hidden; /* [L+1,P,D] while they come: they need not be in memory together */
+    int32_t *offsets;  /* [T,2] */
+    float *exposure;   /* [L,H,T] */
 };
 
 static void work_free(struct work *work) {
@@ -85,6 +93,7 @@ static void work_free(struct work *work) {
     sal_tokens_free(&work->plain);
     sal_free(work->positions);
     sal_tap_result_free(&work->result);
+    sal_spool_close(work->hidden);
     sal_tap_close(work->tap);
     sal_model_close(work->model);
     sal_free(work->offsets);
@@ -216,6 +225,14 @@ static int make_tokens(struct work *work, sal_error *err) {
 
 /* ---- the pass -------------------------------------------------------------------------------------------------------------- */
 
+static int keep_rows(void *context, size_t state, size_t first, size_t count, size_t D,
+                     const float *states, sal_error *err) {
+    const struct work *work = context;
+    const size_t P = work->position_count > 0 ? work->position_count : work->tokens->count;
+    return sal_spool_write(work->hidden, (state * P + first) * D * sizeof *states, states,
+                           count * D * sizeof *states, err);
+}
+
 static int measure(struct work *work, const sal_progress *progress, sal_error *err) {
     const struct tap_options *options = work->options;
     const sal_tap_options tap = {.threads = (int)options->common.threads, .exact = options->exact};
@@ -237,8 +254,13 @@ static int measure(struct work *work, const sal_progress *progress, sal_error *e
                                      .hidden = options->hidden,
                                      .positions = work->positions,
                                      .position_count = work->position_count,
+                                     .take = keep_rows,
+                                     .take_context = work,
                                      .last_layer = -1};
     int status = sal_tap_open(work->model, &tap, &work->tap, err);
+    if (status == 0 && options->hidden) {
+        status = sal_spool_open(options->output, &work->hidden, err);
+    }
     if (status == 0) {
         status = sal_tap_run(work->tap, &request, &work->result, progress, err);
     }
@@ -280,11 +302,50 @@ static size_t list_tensors(const struct work *work, const int32_t document[2],
     if (r->spans != NULL) {
         tensors[count++] = tensor3("attention.last", r->spans, r->L, r->H, r->T);
     }
-    if (r->hidden != NULL) {
-        tensors[count++] = tensor3("hidden", r->hidden, r->L + 1, r->P, r->D);
+    if (work->hidden != NULL) { /* its data are spooled */
+        tensors[count++] = tensor3("hidden", NULL, r->L + 1, r->P, r->D);
         tensors[count++] = integers("positions", positions, r->P);
     }
     return count;
+}
+
+static int copy_hidden(const struct work *work, sal_safetensors_writer *writer, sal_error *err) {
+    const sal_tap_result *r = &work->result;
+    const size_t total = (r->L + 1) * r->P * r->D;
+    float *block = sal_calloc(BLOCK, sizeof *block);
+    int status = block == NULL ? sal_fail_memory(err, "hidden states") : 0;
+    for (size_t at = 0; status == 0 && at < total; at += BLOCK) {
+        const size_t bytes = (total - at < BLOCK ? total - at : BLOCK) * sizeof *block;
+        status = sal_spool_read(work->hidden, at * sizeof *block, block, bytes, err);
+        if (status == 0) {
+            status = sal_safetensors_add(writer, block, bytes, err);
+        }
+    }
+    sal_free(block);
+    return status;
+}
+
+static int write_tensors(const struct work *work, const sal_tensor *tensors, size_t count,
+                         const sal_metadata *texts, sal_error *err) {
+    sal_safetensors_writer *writer = NULL;
+    int status =
+        sal_safetensors_begin(work->options->output, tensors, count, texts, TEXTS, &writer, err);
+    while (status == 0 && sal_safetensors_next(writer) < count) {
+        const sal_tensor *tensor = &tensors[sal_safetensors_next(writer)];
+        size_t elements = 0;
+        status = sal_tensor_count(tensor, &elements, err);
+        if (status == 0) {
+            status = tensor->data == NULL
+                         ? copy_hidden(work, writer, err)
+                         : sal_safetensors_add(writer, tensor->data,
+                                               elements * sal_dtype_bytes(tensor->dtype), err);
+        }
+    }
+    if (status == 0) {
+        return sal_safetensors_commit(writer, err);
+    }
+    sal_safetensors_discard(writer);
+    return status;
 }
 
 static int write_file(const struct work *work, sal_error *err) {
@@ -315,8 +376,7 @@ static int write_file(const struct work *work, sal_error *err) {
     };
     const size_t count =
         list_tensors(work, document, work->positions != NULL ? work->positions : all, tensors);
-    const int status =
-        sal_safetensors_write(work->options->output, tensors, count, texts, TEXTS, err);
+    const int status = write_tensors(work, tensors, count, texts, err);
     sal_free(all);
     return status;
 }

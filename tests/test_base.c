@@ -8,6 +8,7 @@
 
 #include "salient/file.h"
 #include "salient/random.h"
+#include "salient/spool.h"
 
 static void errors_are_one_line_and_whole_utf8(void **state) {
     (void)state;
@@ -226,6 +227,47 @@ static void reads_name_the_file_and_respect_the_limit(void **state) {
     remove_scratch_folder(folder);
 }
 
+/* Written in any order, read in any other; a name that nobody sees, and every way to fail. */
+static void a_spool_keeps_what_was_written_and_leaves_no_file(void **state) {
+    (void)state;
+    char folder[64], path[96], got[16] = "";
+    sal_error err = {0};
+    sal_spool *spool = NULL;
+    make_scratch_folder(folder);
+    snprintf(path, sizeof path, "%s/out", folder);
+    const long blocks = sal_faulty_blocks();
+    assert_ok(sal_spool_open(path, &spool, &err));
+    assert_ok(sal_spool_write(spool, 6, "harbour", 7, &err));
+    assert_ok(sal_spool_write(spool, 0, "ferry ", 6, &err));
+    assert_ok(sal_spool_read(spool, 3, got, 10, &err));
+    assert_string_equal(got, "ry harbour");
+    assert_int_equal(sal_spool_read(spool, 8, got, 6, &err), SAL_EIO); /* one more than there is */
+    assert_non_null(strstr(err.text, "ends before byte 14"));
+    sal_faulty_fail(SAL_FAULTY_WRITE, 0);
+    assert_int_equal(sal_spool_write(spool, 0, "x", 1, &err), SAL_EIO);
+    assert_true(sal_faulty_reset());
+    assert_non_null(strstr(err.text, "out.spool-"));
+    sal_faulty_fail(SAL_FAULTY_READ, 0);
+    assert_int_equal(sal_spool_read(spool, 0, got, 1, &err), SAL_EIO);
+    assert_true(sal_faulty_reset());
+    assert_int_equal(rmdir(folder), 0); /* nothing is in it while the spool is open */
+    sal_spool_close(spool);
+    sal_spool_close(NULL);
+
+    spool = NULL;
+    assert_int_equal(sal_spool_open(path, &spool, &err), SAL_ENOTFOUND); /* the folder is gone */
+    for (int kind = SAL_FAULTY_ALLOCATION; kind <= SAL_FAULTY_OPEN; kind++) {
+        sal_faulty_fail((sal_faulty_kind)kind, 0);
+        assert_true(sal_spool_open("/dev/null", &spool, &err) != SAL_OK);
+        assert_true(sal_faulty_reset());
+    }
+    assert_null(spool);
+    assert_ok(sal_spool_open("/dev/null", &spool, &err)); /* a device: in the temporary folder */
+    assert_ok(sal_spool_write(spool, 0, "x", 1, &err));
+    sal_spool_close(spool);
+    assert_int_equal(sal_faulty_blocks(), blocks);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_one_line_and_whole_utf8),
@@ -236,6 +278,7 @@ int main(void) {
         cmocka_unit_test(seeds_of_items_depend_on_the_item_alone),
         cmocka_unit_test(files_appear_whole_or_not_at_all),
         cmocka_unit_test(pipes_are_written_in_place_and_links_followed),
+        cmocka_unit_test(a_spool_keeps_what_was_written_and_leaves_no_file),
         cmocka_unit_test(reads_name_the_file_and_respect_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

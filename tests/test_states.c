@@ -8,6 +8,7 @@
 #include "salient/file.h"
 #include "salient/states.h"
 #include "salient/tap.h"
+#include "states/states_internal.h"
 #include "test_study_sample.h"
 #include "tiny_gguf.h"
 
@@ -248,6 +249,42 @@ static void layers_poolings_and_halves(void **state) {
     sal_free(last);
 }
 
+/* Rows come some at a time: also in the middle of an occurrence, and where a word is between two occurrences of another. */
+static void pooling_does_not_depend_on_how_rows_come(void **state) {
+    enum { P = 9, D = 3, W = 2 };
+    state_occurrence occurrences[] = {{.word = 0, .from = 0, .to = 3, .first = true},
+                                      {.word = 1, .from = 2, .to = 4, .first = true, .last = true},
+                                      {.word = 0, .from = 5, .to = 9, .last = true}};
+    int32_t frequency[W] = {2, 1};
+    const state_words words = {
+        .frequency = frequency, .count = W, .occurrences = occurrences, .occurrence_count = 3};
+    float rows[P * D], pooled[W * D];
+    (void)state;
+    for (int i = 0; i < P * D; i++)
+        rows[i] = (float)(i * 7 % 11) - 5;
+    for (int pooling = 0; pooling < SAL_POOLINGS; pooling++)
+        for (size_t step = 1; step <= P; step++) {
+            memset(pooled, 0, sizeof pooled);
+            for (size_t p = 0; p < P; p += step)
+                state_words_pool(&words, (sal_pooling)pooling, p, P - p < step ? P - p : step,
+                                 rows + p * D, D, pooled);
+            for (size_t d = 0; d < D; d++) {
+                double first = 0, second = 0, most = -9;
+                for (size_t p = 0; p < P; p++) {
+                    const double x = (double)rows[p * D + d];
+                    first += p < 3 ? x / 3 : 0;
+                    second += p > 4 ? x / 4 : 0;
+                    most = (p < 3 || p > 4) && x > most ? x : most;
+                }
+                const double expected[] = {(first + second) / 2, first, second, most};
+                assert_close((double)pooled[d], expected[pooling], 1e-6, 1e-6);
+                const double a = (double)rows[2 * D + d], b = (double)rows[3 * D + d];
+                assert_close((double)pooled[D + d],
+                             pooling == SAL_POOLING_MAX ? fmax(a, b) : (a + b) / 2, 1e-6, 1e-6);
+            }
+        }
+}
+
 static void random_copies_are_controls_and_leave_no_model(void **state) {
     const fixture *made = *state;
     const uint64_t seeds[] = {1, 2};
@@ -417,6 +454,7 @@ int main(void) {
         cmocka_unit_test(nothing_is_computed_twice),
         cmocka_unit_test(the_paper_sees_the_summary_and_strict_does_not),
         cmocka_unit_test(layers_poolings_and_halves),
+        cmocka_unit_test(pooling_does_not_depend_on_how_rows_come),
         cmocka_unit_test(random_copies_are_controls_and_leave_no_model),
         cmocka_unit_test(an_interrupted_run_ends_with_the_same_files),
         cmocka_unit_test(a_removed_file_is_made_again),

@@ -390,6 +390,64 @@ static void many_positions_are_taken_in_pieces(void **state) {
     sal_tap_close(tap);
 }
 
+typedef struct taken {
+    float *hidden; /* [L+1,P,D] */
+    size_t P;
+    size_t state, next; /* what came last: its state, and the position after it */
+    size_t batch;       /* first position of the micro-batch */
+    long left;          /* calls until one fails */
+} taken;
+
+static int take(void *context, size_t state, size_t first, size_t count, size_t D,
+                const float *rows, sal_error *err) {
+    taken *got = context;
+    assert_int_equal(D, WIDTH);
+    if (got->left-- == 0)
+        return sal_fail(err, SAL_EIO, "the disk is full");
+    if (state == 0)
+        got->batch = first;
+    assert_int_equal(first, state == got->state ? got->next : got->batch);
+    assert_true(state == got->state || state == got->state + 1 || state == 0);
+    memcpy(got->hidden + (state * got->P + first) * D, rows, count * D * sizeof *rows);
+    got->state = state;
+    got->next = first + count;
+    return SAL_OK;
+}
+
+/* Neighbours, holes, several micro-batches. */
+static void rows_that_are_taken_are_those_of_the_result(void **state) {
+    const fixture *f = *state;
+    static const int32_t some[] = {0, 1, 2, 7, 8, 31, 32, 40, 63, 64};
+    for (int i = 0; i < 4; i++) {
+        sal_tap_request request = {.tokens = f->tokens,
+                                   .token_count = T,
+                                   .hidden = true,
+                                   .positions = i / 2 ? some : NULL,
+                                   .position_count = i / 2 ? 10 : 0,
+                                   .last_layer = -1};
+        sal_error err = {0};
+        sal_tap *tap = open_tap(f->models[i % 2], false, 32, 0);
+        sal_tap_result whole = run(tap, &request), none = {0};
+        taken got = {.P = whole.P, .left = -1};
+        got.hidden = calloc((LAYERS + 1) * whole.P * WIDTH, sizeof(float));
+        assert_non_null(got.hidden);
+        request.take = take;
+        request.take_context = &got;
+        sal_tap_result result = run(tap, &request);
+        assert_null(result.hidden);
+        assert_true(result.P == whole.P && result.D == WIDTH && result.L == LAYERS);
+        assert_memory_equal(got.hidden, whole.hidden,
+                            (LAYERS + 1) * whole.P * WIDTH * sizeof(float));
+        got = (taken){.P = whole.P, .left = 5, .hidden = got.hidden};
+        assert_int_equal(sal_tap_run(tap, &request, &none, NULL, &err), SAL_EIO);
+        assert_string_equal(err.text, "the disk is full");
+        free(got.hidden);
+        sal_tap_result_free(&whole);
+        sal_tap_result_free(&result);
+        sal_tap_close(tap);
+    }
+}
+
 /* ---- where a pass ends ---------------------------------------------------------------------------- */
 
 static void fewer_layers_are_the_first_of_all_layers(void **state) {
@@ -423,7 +481,7 @@ static void after_the_last_layer_every_split_computes_nothing(void **state) {
     struct ggml_context *memory = ggml_init((struct ggml_init_params){.mem_size = 1 << 20});
     struct ggml_tensor *nodes[5];
     sal_error err = {0};
-    sal_tap tap = {.model = f->models[0]};
+    sal_tap tap = {.model = f->models[0], .micro_batch = 4};
     const sal_tap_request request = {.tokens = f->tokens,
                                      .token_count = 4,
                                      .hidden = true,
@@ -649,6 +707,7 @@ int main(void) {
         cmocka_unit_test(earlier_texts_change_no_byte),
         cmocka_unit_test(what_is_asked_besides_changes_nothing_but_rounding),
         cmocka_unit_test(many_positions_are_taken_in_pieces),
+        cmocka_unit_test(rows_that_are_taken_are_those_of_the_result),
         cmocka_unit_test(fewer_layers_are_the_first_of_all_layers),
         cmocka_unit_test(after_the_last_layer_every_split_computes_nothing),
         cmocka_unit_test(rows_that_are_no_numbers_are_counted_and_left_out),

@@ -53,7 +53,8 @@ sal_states_options sal_states_defaults(void);
  *         (paper) without a first record
  *  errs   SAL_ENOTFOUND, SAL_EINVAL (a layer that is not there), SAL_EEXISTS (another model under this name), SAL_EUNSUPPORTED (a chat
  *         template that changes the document), SAL_EMODEL, SAL_ECANCELLED, ...
- *  cost   memory of one document: 4 (L+1) P D bytes for P tokens of words, beside the model's own */
+ *  cost   memory of one layer of one document, 6 W D bytes for W words, beside the model's own; 4 S P D bytes of disk for the S states of P
+ *         tokens while a document is at work */
 int sal_states_run(sal_study *study, const sal_states_options *options,
                    const sal_progress *progress, sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
 

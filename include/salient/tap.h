@@ -28,6 +28,13 @@ void sal_tap_close(sal_tap *tap);
  *  records. Static storage. */
 const char *sal_tap_path(const sal_tap *tap);
 
+/** Takes hidden rows as they are computed: one state of neighbouring positions of the request's list. A micro-batch gives state 0, then 1, up
+ *  to L, each by ascending positions; then comes the next micro-batch.
+ *  in     rows [count,D] of positions first .. first+count-1, borrowed for the call
+ *  errs   any ends the run, which returns it */
+typedef int (*sal_tap_take)(void *context, size_t state, size_t first, size_t count, size_t D,
+                            const float *rows, sal_error *err);
+
 /** What is wanted of one text. */
 typedef struct sal_tap_request {
     const int32_t *tokens; /* [T], T >= 1 */
@@ -41,6 +48,9 @@ typedef struct sal_tap_request {
     bool hidden;              /* hidden states at positions */
     const int32_t *positions; /* [P] ascending; NULL: all T */
     size_t position_count;
+    sal_tap_take
+        take; /* gets the hidden rows in place of the result, so that they need not be in memory together; NULL: the result */
+    void *take_context;
     int last_layer; /* nothing is computed after this layer's attention (or output, with hidden), and L of the result is one more;
                        < 0: all layers */
 } sal_tap_request;
@@ -51,8 +61,8 @@ typedef struct sal_tap_result {
         received; /* [L,H,T]: column sums of attention over queries i >= j; each head sums to T. NULL when not asked for */
     float *norm;  /* [L,H,T] */
     float *spans; /* [span_count,L,H,T]; each head sums to the span's length */
-    float
-        *hidden; /* [L+1,P,D]: 0 = embeddings, k = output of block k-1, L = after the final norm */
+    float *
+        hidden; /* [L+1,P,D]: 0 = embeddings, k = output of block k-1, L = after the final norm; NULL when rows were taken */
     int64_t non_finite; /* query rows with a non-finite score, left out */
     double seconds;     /* of the forward pass */
 } sal_tap_result;
@@ -61,7 +71,8 @@ typedef struct sal_tap_result {
  *  errs   SAL_EINVAL (nothing asked for; a token, position, span or layer that is not there), SAL_ELIMIT (longer than the model's
  *         context), SAL_EMODEL (a layer that did not see all T queries: names it), SAL_EUNSUPPORTED (what this architecture does not
  *         show), SAL_ECANCELLED, SAL_ENOMEM
- *  cost   that of the forward pass, and a few percent; memory 8 (1 + span_count) L H T bytes beside the model's own */
+ *  cost   that of the forward pass, and a few percent; memory 8 (1 + span_count) L H T bytes, and 4 (L+1) P D unless rows are taken,
+ *         beside the model's own */
 int sal_tap_run(sal_tap *tap, const sal_tap_request *request, sal_tap_result *result,
                 const sal_progress *progress, sal_error *err) SAL_MUST_CHECK;
 void sal_tap_result_free(sal_tap_result *result);

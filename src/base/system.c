@@ -29,6 +29,14 @@ ssize_t sal_system_write(int descriptor, const void *bytes, size_t length) {
     return write(descriptor, bytes, length);
 }
 
+ssize_t sal_system_read_at(int descriptor, void *bytes, size_t capacity, off_t at) {
+    return pread(descriptor, bytes, capacity, at);
+}
+
+ssize_t sal_system_write_at(int descriptor, const void *bytes, size_t length, off_t at) {
+    return pwrite(descriptor, bytes, length, at);
+}
+
 int sal_system_sync(int descriptor) {
     return fsync(descriptor);
 }

@@ -11,10 +11,12 @@ void *sal_system_allocate(size_t size); /* zeroed */
 void *sal_system_resize(void *block, size_t size);
 void sal_system_free(void *block);
 
-/** As open(2), read(2), write(2), fsync(2), close(2), rename(2), unlink(2): -1 and errno on failure. */
+/** As open(2), read(2), write(2), pread(2), pwrite(2), fsync(2), close(2), rename(2), unlink(2): -1 and errno on failure. */
 int sal_system_open(const char *path, int flags, int mode);
 ssize_t sal_system_read(int descriptor, void *bytes, size_t capacity);
 ssize_t sal_system_write(int descriptor, const void *bytes, size_t length);
+ssize_t sal_system_read_at(int descriptor, void *bytes, size_t capacity, off_t at);
+ssize_t sal_system_write_at(int descriptor, const void *bytes, size_t length, off_t at);
 int sal_system_sync(int descriptor);
 int sal_system_close(int descriptor);
 int sal_system_rename(const char *from, const char *to);

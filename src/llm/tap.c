@@ -166,15 +166,20 @@ static size_t tokens_needed(const sal_collector *c) {
     return c->attention ? c->tokens : (size_t)request->positions[request->position_count - 1] + 1;
 }
 
+/* Rows of the last state that a decode may ask for: libllama reserves a row of the vocabulary for each. */
+static size_t most_outputs(const sal_tap *tap, const sal_tap_request *request) {
+    const size_t row = (size_t)tap->model->info.vocabulary * sizeof(float);
+    size_t most = SAL_TAP_OUTPUT_BYTES / row;
+    most = most > SAL_TAP_OUTPUTS_LEAST ? most : SAL_TAP_OUTPUTS_LEAST;
+    most = most < (size_t)tap->micro_batch ? most : (size_t)tap->micro_batch;
+    if (!request->hidden || request->position_count == 0)
+        return 1;
+    return request->position_count < most ? request->position_count : most;
+}
+
 static int pass(sal_tap *tap, sal_collector *c, sal_error *err) {
-    size_t outputs = 1, end = tokens_needed(c);
-    if (c->request->hidden) {
-        outputs = c->request->position_count < SAL_TAP_OUTPUTS ? c->request->position_count
-                                                               : SAL_TAP_OUTPUTS;
-        outputs = outputs < (size_t)tap->micro_batch ? outputs : (size_t)tap->micro_batch;
-        outputs = outputs > 0 ? outputs : 1;
-    }
-    int status = sal_tap_prepare(tap, (int)c->tokens, (int)outputs, err);
+    const size_t end = tokens_needed(c);
+    int status = sal_tap_prepare(tap, (int)c->tokens, (int)most_outputs(tap, c->request), err);
     if (status != SAL_OK)
         return status;
     status = sal_collector_open(c, err);

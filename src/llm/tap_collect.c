@@ -44,6 +44,18 @@ static bool rearranges(const struct ggml_tensor *node, const struct ggml_tensor 
 
 /* ---- open and close ------------------------------------------------------------------------------- */
 
+static int allocate_rows(sal_collector *c, size_t states) {
+    const size_t positions = c->request->position_count, batch = (size_t)c->tap->micro_batch;
+    c->embeddings =
+        sal_calloc((positions < batch ? positions : batch) * c->width, sizeof *c->embeddings);
+    if (c->embeddings == NULL)
+        return SAL_ENOMEM;
+    if (c->request->take != NULL)
+        return SAL_OK;
+    c->hidden = sal_calloc(states * positions * c->width, sizeof *c->hidden);
+    return c->hidden == NULL ? SAL_ENOMEM : SAL_OK;
+}
+
 static int allocate(sal_collector *c) {
     size_t layer = c->heads * c->keys, states = c->layers + 1;
     c->queries = sal_calloc(c->layers, sizeof *c->queries);
@@ -65,12 +77,7 @@ static int allocate(sal_collector *c) {
         if (c->value_norms == NULL)
             return SAL_ENOMEM;
     }
-    if (c->request->hidden) {
-        c->hidden = sal_calloc(states * c->request->position_count * c->width, sizeof *c->hidden);
-        if (c->hidden == NULL)
-            return SAL_ENOMEM;
-    }
-    return SAL_OK;
+    return c->request->hidden ? allocate_rows(c, states) : SAL_OK;
 }
 
 /* The queries of a set. */
@@ -124,6 +131,7 @@ void sal_collector_close(sal_collector *c) {
     sal_free(c->pending);
     sal_free(c->value_norms);
     sal_free(c->hidden);
+    sal_free(c->embeddings);
 }
 
 void sal_collector_start(sal_collector *c, size_t first, size_t count) {
@@ -134,7 +142,7 @@ void sal_collector_start(sal_collector *c, size_t first, size_t count) {
     while (request->hidden && c->position_end < request->position_count &&
            (size_t)request->positions[c->position_end] < first + count)
         c->position_end++;
-    c->attention_over = c->stopped = false;
+    c->attention_over = c->stopped = c->embeddings_held = false;
     c->node = NULL;
     c->open_layer = -1;
 }
@@ -259,6 +267,29 @@ static bool rows_here(const sal_collector *c) {
     return c->position_end > c->position_first;
 }
 
+/* Rows [count, width] of a state go where they are wanted. first: among the request's positions */
+static int deliver(sal_collector *c, size_t state, size_t first, size_t count, const float *rows) {
+    const sal_tap_request *request = c->request;
+    if (request->take != NULL)
+        return request->take(request->take_context, state, first, count, c->width, rows, c->err);
+    memcpy(c->hidden + (state * request->position_count + first) * c->width, rows,
+           count * c->width * sizeof *rows);
+    return SAL_OK;
+}
+
+/* State 0 is held back until another one comes: a later node may be what the first block reads (state_of). */
+static int release_embeddings(sal_collector *c) {
+    if (!c->embeddings_held)
+        return SAL_OK;
+    c->embeddings_held = false;
+    return deliver(c, 0, c->position_first, c->position_end - c->position_first, c->embeddings);
+}
+
+/* The row of a node that holds the i-th position of the micro-batch. */
+static size_t row_of(const sal_collector *c, size_t rows, size_t i) {
+    return rows == c->count ? (size_t)c->request->positions[c->position_first + i] - c->first : i;
+}
+
 static int take_rows(sal_collector *c, const struct ggml_tensor *node, size_t state) {
     sal_tap *tap = c->tap;
     size_t wanted = c->position_end - c->position_first, rows = (size_t)node->ne[1];
@@ -268,21 +299,24 @@ static int take_rows(sal_collector *c, const struct ggml_tensor *node, size_t st
                         "%s: node %s holds %zu rows of %lld numbers; expected are %zu of %zu",
                         tap->model->path, node->name, rows, (long long)node->ne[0], wanted,
                         c->width);
-    for (size_t i = 0; i < wanted; i++) {
-        size_t position = (size_t)c->request->positions[c->position_first + i];
-        size_t row = rows == c->count ? position - c->first : i;
+    const size_t bytes = c->width * sizeof(float);
+    int status = state > 0 ? release_embeddings(c) : SAL_OK;
+    for (size_t i = 0, end = 0; status == SAL_OK && i < wanted; i = end) {
+        const size_t row = row_of(c, rows, i);
         const void *from = NULL;
-        int status = sal_tap_fetch(tap, SAL_STAGE_OTHER, node, row * node->nb[1],
-                                   c->width * sizeof(float), &from, c->err);
-        if (status != SAL_OK)
-            return status;
-        memcpy(c->hidden + (state * c->request->position_count + c->position_first + i) * c->width,
-               from, c->width * sizeof(float));
+        for (end = i + 1;
+             end < wanted && node->nb[1] == bytes && row_of(c, rows, end) == row + end - i;)
+            end++;
+        status = sal_tap_fetch(tap, SAL_STAGE_OTHER, node, row * node->nb[1], (end - i) * bytes,
+                               &from, c->err);
+        if (status == SAL_OK && state == 0)
+            memcpy(c->embeddings + i * c->width, from, (end - i) * bytes);
+        else if (status == SAL_OK)
+            status = deliver(c, state, c->position_first + i, end - i, from);
     }
-    if (c->rows[state] ==
-        c->position_first) /* inp_scaled replaces embd: the same rows, counted once */
-        c->rows[state] = c->position_end;
-    return SAL_OK;
+    c->embeddings_held = c->embeddings_held || state == 0;
+    c->rows[state] = c->position_end;
+    return status;
 }
 
 /* ---- the callback --------------------------------------------------------------------------------- */

@@ -14,8 +14,9 @@
 enum {
     SAL_TAP_MICRO_BATCH = 512, /* tokens computed at once, unless told otherwise */
     SAL_TAP_MICRO_BATCH_MOST = 8192,
-    SAL_TAP_OUTPUTS =
-        256 /* rows of the last state at once: each reserves a row of the vocabulary */
+    SAL_TAP_OUTPUT_BYTES =
+        128 << 20, /* rows of the last state at once: each reserves a row of the vocabulary */
+    SAL_TAP_OUTPUTS_LEAST = 32
 };
 
 /** Room for a copy of what lies on an accelerator. */
@@ -64,8 +65,11 @@ typedef struct sal_collector {
     float *value_norms;                  /* [layers, heads, tokens] */
 
     /* Hidden states. */
-    float *hidden; /* [layers + 1, P, width] */
+    float *hidden; /* [layers + 1, P, width]; NULL when the request takes rows */
     size_t *rows;  /* [layers + 1] that were taken */
+    float *
+        embeddings; /* [P or a micro-batch, width]: state 0 of this micro-batch until the next state shows that it is the last of its kind */
+    bool embeddings_held;
 
     /* The end of a micro-batch. */
     bool attention_over;        /* the last layer's attention is done with */

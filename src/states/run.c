@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "salient/file.h"
+#include "salient/tap.h"
 #include "states/states_internal.h"
 #include "study/model_choice.h"
 
@@ -273,9 +274,32 @@ static void close_model(states_stage *stage) {
     stage->copy[0] = '\0';
 }
 
+/* Where the tap's rows go: those of the layers asked for, out of memory. */
+typedef struct row_keeper {
+    const states_stage *stage;
+    state_rows rows;
+} row_keeper;
+
+static int keep_rows(void *context, size_t state, size_t first, size_t count, size_t D,
+                     const float *rows, sal_error *err) {
+    const row_keeper *keeper = context;
+    const states_stage *stage = keeper->stage;
+    size_t s = 0;
+    if (D != stage->width)
+        return sal_fail(err, SAL_EMODEL, "%s: states of width %zu, not %zu", stage->options->model,
+                        D, stage->width);
+    while (s < stage->layer_count && stage->layers[s] != state)
+        s++;
+    if (s == stage->layer_count)
+        return SAL_OK;
+    return sal_spool_write(keeper->rows.spool, (s * keeper->rows.P + first) * D * sizeof *rows,
+                           rows, count * D * sizeof *rows, err);
+}
+
 static int take_states(states_stage *stage, document_work *work, const state_sequence *sequence,
                        const state_words *words, sal_error *err) {
     char path[1000];
+    row_keeper keeper = {stage, {NULL, words->position_count, stage->width}};
     sal_tap_result result = {0};
     const char *const metadata[] = {stage->model_name, sal_protocol_name(stage->options->protocol),
                                     stage->weights, sal_pooling_name(stage->options->pooling)};
@@ -284,20 +308,22 @@ static int take_states(states_stage *stage, document_work *work, const state_seq
                                      .hidden = true,
                                      .positions = words->positions,
                                      .position_count = words->position_count,
+                                     .take = keep_rows,
+                                     .take_context = &keeper,
                                      .last_layer = -1};
-    int status = sal_tap_run(stage->tap, &request, &result, stage->progress, err);
-    if (status == SAL_OK && result.D != stage->width)
-        status = sal_fail(err, SAL_EMODEL, "%s: states of width %zu, not %zu",
-                          stage->options->model, result.D, stage->width);
     path_of(stage, &work->unit, path);
+    int status = sal_spool_open(path, &keeper.rows.spool, err);
     if (status == SAL_OK)
-        status = state_shard_write(path, stage->options, work->document, words, &result,
+        status = sal_tap_run(stage->tap, &request, &result, stage->progress, err);
+    if (status == SAL_OK)
+        status = state_shard_write(path, stage->options, work->document, words, &keeper.rows,
                                    stage->layers, stage->layer_count, metadata, err);
     work->unit.tokens = (int64_t)sequence->tokens.count;
     work->unit.words = (int64_t)words->count;
     work->unit.unaligned = (int64_t)words->unaligned;
     if (status == SAL_OK)
         status = sal_study_put_state_unit(stage->study, &work->unit, err);
+    sal_spool_close(keeper.rows.spool);
     sal_tap_result_free(&result);
     return status;
 }

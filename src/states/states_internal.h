@@ -2,8 +2,8 @@
 #ifndef SALIENT_STATES_INTERNAL_H
 #define SALIENT_STATES_INTERNAL_H
 
+#include "salient/spool.h"
 #include "salient/states.h"
-#include "salient/tap.h"
 
 /* ---- sequence.c --------------------------------------------------------------------------------------------- */
 
@@ -27,7 +27,8 @@ void state_sequence_free(state_sequence *sequence);
 /** One occurrence of a word and the positions whose states make it. */
 typedef struct state_occurrence {
     size_t word;
-    size_t from, to; /* positions, half open */
+    size_t from, to;  /* positions, half open */
+    bool first, last; /* of its word */
 } state_occurrence;
 
 /** Word types in order of first occurrence, and the positions that are wanted. Zero-initialise; free with state_words_free. */
@@ -38,7 +39,7 @@ typedef struct state_words {
     int32_t *frequency;            /* [count] occurrences */
     size_t count;                  /* types with at least one token */
     size_t unaligned;              /* types without one: left out */
-    state_occurrence *occurrences; /* [occurrence_count] by word, then place */
+    state_occurrence *occurrences; /* [occurrence_count] by place */
     size_t occurrence_count;
     int32_t *positions; /* [position_count] ascending tokens */
     size_t position_count;
@@ -48,17 +49,24 @@ int state_words_make(const sal_text *text, sal_protocol protocol, const state_se
                      state_words *words, sal_error *err) SAL_MUST_CHECK;
 void state_words_free(state_words *words);
 
-/** States of words from those of positions, for one layer.
- *  in     hidden [P,D]; out pooled [W,D] */
-void state_words_pool(const state_words *words, sal_pooling pooling, const float *hidden, size_t D,
-                      float *pooled);
+/** States of words from those of positions, for one layer, some rows at a time.
+ *  in     rows [count,D] of positions first .. first+count-1: all of them by ascending position, none twice
+ *  out    pooled [W,D], 0 before the first rows, added to */
+void state_words_pool(const state_words *words, sal_pooling pooling, size_t first, size_t count,
+                      const float *rows, size_t D, float *pooled);
 
 /* ---- shard.c ------------------------------------------------------------------------------------------------ */
 
-/** Write the file of one document. in result: hidden [L+1,P,D]; layers [S] */
+/** Hidden rows of one document, out of memory: floats [S,P,D]. */
+typedef struct state_rows {
+    sal_spool *spool;
+    size_t P, D;
+} state_rows;
+
+/** Write the file of one document. in layers [S] */
 int state_shard_write(const char *path, const sal_states_options *options,
                       const sal_document *document, const state_words *words,
-                      const sal_tap_result *result, const size_t *layers, size_t layer_count,
+                      const state_rows *rows, const size_t *layers, size_t layer_count,
                       const char *const metadata[4], sal_error *err) SAL_MUST_CHECK;
 
 #endif

@@ -1,5 +1,4 @@
 /* Words of a sequence and the tokens that make them: those whose bytes overlap the word's. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "states/states_internal.h"
@@ -62,15 +61,8 @@ static void number_positions(state_words *words, size_t tokens, size_t *place) {
     }
 }
 
-static int by_word(const void *a, const void *b) {
-    const state_occurrence *x = a, *y = b;
-    if (x->word != y->word)
-        return x->word < y->word ? -1 : 1;
-    return (x->from > y->from) - (x->from < y->from);
-}
-
 /* Types with a token get numbers in order of first occurrence; occurrences without a token are dropped.
- * in numbers [occurrences] by the index, types; */
+ * in numbers [occurrences] by the index, types; rank [types] */
 static void number_types(state_words *words, const size_t *numbers, size_t types, size_t *rank) {
     size_t kept = 0;
     for (size_t t = 0; t < types; t++)
@@ -79,20 +71,26 @@ static void number_types(state_words *words, const size_t *numbers, size_t types
         const size_t type = numbers[i];
         if (words->occurrences[i].to == words->occurrences[i].from)
             continue;
-        if (rank[type] == SIZE_MAX) {
+        const bool first = rank[type] == SIZE_MAX;
+        if (first) {
             rank[type] = words->count;
             words->words[words->count] = words->list.words[i].bytes;
             words->first[words->count++] = (int32_t)i;
         }
         words->occurrences[kept] = words->occurrences[i];
         words->occurrences[kept].word = rank[type];
+        words->occurrences[kept].first = first;
         words->frequency[rank[type]]++;
         kept++;
     }
     words->occurrence_count = kept;
     words->unaligned = types - words->count;
-    if (kept > 0)
-        qsort(words->occurrences, kept, sizeof *words->occurrences, by_word);
+    for (size_t w = 0; w < words->count; w++)
+        rank[w] = 0; /* from here on: whether a later occurrence was seen */
+    for (size_t i = kept; i-- > 0;) {
+        words->occurrences[i].last = rank[words->occurrences[i].word] == 0;
+        rank[words->occurrences[i].word] = 1;
+    }
 }
 
 int state_words_make(const sal_text *text, sal_protocol protocol, const state_sequence *sequence,
@@ -129,36 +127,36 @@ int state_words_make(const sal_text *text, sal_protocol protocol, const state_se
 
 /* ---- pooling ------------------------------------------------------------------------------------------------ */
 
-static void add_rows(const float *hidden, size_t from, size_t to, size_t D, float scale,
-                     float *out) {
-    for (size_t p = from; p < to; p++)
+static void add_rows(const float *rows, size_t count, size_t D, float scale, float *restrict out) {
+    for (size_t r = 0; r < count; r++)
         for (size_t d = 0; d < D; d++)
-            out[d] += scale * hidden[p * D + d];
+            out[d] += scale * rows[r * D + d];
 }
 
-static void raise_to(const float *hidden, size_t from, size_t to, size_t D, bool begin,
-                     float *out) {
-    for (size_t p = from; p < to; p++, begin = false)
+static void raise_to(const float *rows, size_t count, size_t D, bool begin, float *restrict out) {
+    for (size_t r = 0; r < count; r++, begin = false)
         for (size_t d = 0; d < D; d++)
-            if (begin || hidden[p * D + d] > out[d])
-                out[d] = hidden[p * D + d];
+            if (begin || rows[r * D + d] > out[d])
+                out[d] = rows[r * D + d];
 }
 
-void state_words_pool(const state_words *words, sal_pooling pooling, const float *hidden, size_t D,
-                      float *pooled) {
-    memset(pooled, 0, words->count * D * sizeof *pooled);
+void state_words_pool(const state_words *words, sal_pooling pooling, size_t first, size_t count,
+                      const float *rows, size_t D, float *pooled) {
     for (size_t i = 0; i < words->occurrence_count; i++) {
         const state_occurrence *one = &words->occurrences[i];
-        const bool first = i == 0 || one[-1].word != one->word;
-        const bool last = i + 1 == words->occurrence_count || one[1].word != one->word;
+        const size_t from = one->from > first ? one->from : first;
+        const size_t to = one->to < first + count ? one->to : first + count;
+        const float *row = rows + (from - first) * D;
         float *out = pooled + one->word * D;
         float scale = 1 / (float)(one->to - one->from);
+        if (from >= to)
+            continue;
         if (pooling == SAL_POOLING_MAX)
-            raise_to(hidden, one->from, one->to, D, first, out);
+            raise_to(row, to - from, D, one->first && from == one->from, out);
         if (pooling == SAL_POOLING_MEAN)
             scale /= (float)words->frequency[one->word];
-        if (pooling == SAL_POOLING_MEAN || (pooling == SAL_POOLING_FIRST && first) ||
-            (pooling == SAL_POOLING_LAST && last))
-            add_rows(hidden, one->from, one->to, D, scale, out);
+        if (pooling == SAL_POOLING_MEAN || (pooling == SAL_POOLING_FIRST && one->first) ||
+            (pooling == SAL_POOLING_LAST && one->last))
+            add_rows(row, to - from, D, scale, out);
     }
 }

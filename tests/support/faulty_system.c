@@ -72,6 +72,14 @@ ssize_t sal_system_write(int descriptor, const void *bytes, size_t length) {
     return fails(SAL_FAULTY_WRITE, ENOSPC) ? -1 : write(descriptor, bytes, length);
 }
 
+ssize_t sal_system_read_at(int descriptor, void *bytes, size_t capacity, off_t at) {
+    return fails(SAL_FAULTY_READ, EIO) ? -1 : pread(descriptor, bytes, capacity, at);
+}
+
+ssize_t sal_system_write_at(int descriptor, const void *bytes, size_t length, off_t at) {
+    return fails(SAL_FAULTY_WRITE, ENOSPC) ? -1 : pwrite(descriptor, bytes, length, at);
+}
+
 int sal_system_sync(int descriptor) {
     return fails(SAL_FAULTY_SYNC, EIO) ? -1 : fsync(descriptor);
 }
