@@ -57,6 +57,50 @@ END
     expect 0
 }
 
+@test "--protocols lays paper and strict beside each other, in tables, JSON and the export" {
+    compared_study
+    salient compare study --protocols
+    expect 0
+    grep -q '^news, paper and strict beside each other$' out
+    grep -qE '^  summarizer +records, strict +paper +failed +refused +empty ' out
+    grep -qE '^  lead +8 +8 +0 +0 +0 +2 +2$' out
+    grep -qE '^  summarizer +strict +paper +every record +raw spelling +kept words alone$' out
+    grep -qF 'Heads: none by both protocols; salient heads --protocol strict and paper' out
+    grep -qF 'Probes: none yet; salient probe takes the gaps' out
+    salient compare study --protocols --json --threads 1
+    expect 0
+    cp out first
+    salient compare study --protocols --json --threads 2
+    expect 0
+    same out <first
+    salient export study --table protocols && expect 0
+    cp out protocols
+    salient export study --table scores && expect 0
+    python3 - <<'END'
+import json
+rows = json.load(open("first"))["protocols"]
+assert rows == [json.loads(line) for line in open("protocols")]
+found = {(r["summarizer"], r["words"], r["factor"], r["measure"]): r for r in rows}
+# both ends are what `salient importance` computed
+compared = 0
+for score in map(json.loads, open("out")):
+    if score["measure"] != "reliability_spearman":
+        continue
+    row = found[score["summarizer"], score["words"], score["protocol"], "reliability_spearman"]
+    assert row["value"] == score["value"] and row["documents"] == score["documents"], (row, score)
+    compared += 1
+assert compared == 12, compared
+# plain texts: neither records nor spelling change anything; only which words are compared does
+for summarizer in ("lead", "random", "tail", "twice"):
+    for factor in ("records", "normalisation", "paper"):
+        assert found[summarizer, "all", factor, "changed"]["value"] == 0
+        assert found[summarizer, "all", factor, "agreement_spearman"]["value"] > 1 - 1e-12
+assert {r["stage"] for r in rows} == {"importance"} and all(r["low"] is None for r in rows)
+END
+    salient verify study
+    expect 0
+}
+
 @test "a study without importance says what to do" {
     printf '{"id":"a","text":"One two three."}\n' >a.jsonl
     salient import study a.jsonl && expect 0

@@ -78,3 +78,45 @@ render() {
     grep -q '&lt;img src=x onerror=document.title=' page.html
     [ "$(grep -o 'data-word="[0-9]*"[^>]*>harbour<' page.html | wc -l)" -ge 1 ]
 }
+
+# Heads and states of a model whose file name acts too, in both protocols.
+hostile_results() {
+    local act="<img src=x onerror=document.title='OWNED'>" model
+    model=$(find -L "${SALIENT_DEPS:-$SOURCE/deps}/models" -name '*Q4_1.gguf' 2>/dev/null | head -n 1)
+    [ -n "$model" ] || skip "no demo model: scripts/deps brings it"
+    ln -s "$(realpath "$model")" "m$act.gguf"
+    python3 - "$act" <<'END' >hostile.jsonl
+import json, sys
+for i, place in enumerate(['harbour', 'market', 'bridge', 'school', 'library', 'station']):
+    print(json.dumps({"id": f"d{i} {sys.argv[1]}", "text": f"The {place} was closed on Monday after number {i} of its lamps fell into the street. "
+        f"Nobody near the {place} was hurt. {sys.argv[1]} The owners said that they had warned the town {i + 2} times about the old {place}."}))
+END
+    "$SALIENT" import mine hostile.jsonl --corpus "c $act"
+    "$SALIENT" summarize mine --with lead --as "lead $act" --lengths 5:25:5
+    "$SALIENT" summarize mine --with tail --lengths 5:25:5
+    for protocol in strict paper; do
+        "$SALIENT" importance mine --protocol $protocol
+        "$SALIENT" heads mine --model "m$act.gguf" --by "lead $act" --layers 0,15,29 --permutations 64 --protocol $protocol
+    done
+    "$SALIENT" probe mine --model "m$act.gguf" --by "lead $act" --layers 0,15,30 --seeds 2
+    "$SALIENT" compare mine --protocols
+}
+
+@test "in a browser: heads, a head's words, probes and protocols are drawn, and nothing hostile in them runs" {
+    hostile_results
+    "$SALIENT" report mine -o out.html
+    render out.html
+    [ ! -s messages ] || { cat messages; false; }
+    grep -q '<title>mine · salient report</title>' page.html
+    ! grep -q '<img src' page.html
+    grep -q '<h3 class="agreement-head">Which attention heads follow importance</h3>' page.html
+    grep -q '<h3 class="agreement-head">Where importance can be read in hidden states</h3>' page.html
+    grep -q '<h3 class="agreement-head">Paper and strict beside each other</h3>' page.html
+    # a head's words: the text twice, words of both shaded; ranked words beside
+    [ "$(grep -o 'harbour: importance [01]\.[0-9]*, [0-9.]* % of the head' page.html | wc -l)" -ge 4 ]
+    grep -q '<ol class="ranked follow">' page.html
+    # words at which the probe errs
+    grep -q 'Taken for more important than they are' page.html
+    # maps, curves and forest plots: agreement 2, reliability 2, heads 2, probes 3, protocols 4
+    [ "$(grep -o 'class="main-svg"' page.html | wc -l)" -ge 13 ]
+}
