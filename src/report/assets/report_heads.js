@@ -78,11 +78,16 @@
         return sentences.join(" ");
     }
 
+    /* What a head that knows nothing scores; undefined has a reason. */
     function nulls(table, words) {
         const set = table[words];
-        return element("dl", { class: "pairs" }, ...table.rows.flatMap((row, i) => isNull(row)
-            ? [element("dt", {}, `null head: ${headName(row)}`), element("dd", {}, `rho ${interval(set.spearman, i, table.documents)}, with position and frequency held constant ${interval(set[partial], i, table.documents)}`)]
-            : []));
+        const rho = (i) => set.spearman.value[i] === null ? "n/a: the same for every word" : interval(set.spearman, i, table.documents);
+        const rest = (i) => set[partial].value[i] !== null ? interval(set[partial], i, table.documents) : set.spearman.value[i] === null ? "n/a" : "explained by them";
+        return element("div", { class: "table-wrap nulls" }, element("table", {},
+            element("thead", {}, element("tr", {}, ...["Heads that know nothing", "Spearman", "position and frequency held constant"].map((head, i) => element("th", { scope: "col", class: i ? "number" : "" }, head)))),
+            element("tbody", {}, ...table.rows.flatMap((row, i) => isNull(row)
+                ? [element("tr", {}, element("th", { scope: "row" }, headName(row)), element("td", { class: "number" }, rho(i)), element("td", { class: "number" }, rest(i)))]
+                : []))));
     }
 
     /* ---- models by relative depth ---- */
@@ -144,7 +149,7 @@
         const wordsView = { sample: 0, scale: "rank", content: true };
         const label = (table) => `${table.evidence}${table.options ? ` (${table.options})` : ""}, ${table.model}, by ${table.summarizer}`;
         const left = element("div", { class: "plot" }), right = element("div", { class: "plot" }), depth = element("div", { class: "plot" });
-        const words = element("p", {}), beside = element("div", { class: "agreement-facts" });
+        const words = element("p", {}), beside = element("div", {});
         const besidePlot = element("div", { class: "plot" }), wordsPlace = element("div", {});
         const depthFigure = element("figure", { class: "chart whole" }, element("figcaption", {}, "Models side by side: the best head of each layer, position and frequency held constant"), depth);
         const besideFigure = element("figure", { class: "chart whole" }, element("figcaption", {}, "Heads of several models at relative depth, position and frequency held constant (Spearman)"), besidePlot);
