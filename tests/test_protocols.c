@@ -235,7 +235,7 @@ static void fill_unit(sal_head_unit *unit, sal_protocol protocol, planted what, 
 }
 
 /* Heads of both protocols on some documents, and the means that rank them: head h has h / 10 by strict, and by paper the other way round. */
-static void plant(sal_study *study, planted what) {
+static void plant(sal_study *study, planted what, int documents) {
     sal_error err = {0};
     const int64_t by = add_summarizer(study, HOSTILE, "model", "{}");
     int64_t analyses[2];
@@ -267,7 +267,7 @@ static void plant(sal_study *study, planted what) {
         assert_ok(
             sal_study_put_head_results(study, analyses[protocol], "news", results, ROWS, &err));
     }
-    for (int d = 0; d < DOCUMENTS; d++) {
+    for (int d = 0; d < documents; d++) {
         char id[16];
         snprintf(id, sizeof id, "d%d", d);
         const int64_t document = add_document(study, "news", id, id, NULL);
@@ -302,7 +302,7 @@ static void each_factor_of_heads_is_found_alone(void **state) {
         sal_error err = {0};
         snprintf(name, sizeof name, "heads%zu", c);
         sal_study *study = open_study(below(folder, name, path), SAL_STUDY_CREATE);
-        plant(study, cases[c].what);
+        plant(study, cases[c].what, DOCUMENTS);
         assert_ok(sal_heads_protocols(study, NULL, 2, NULL, &err));
         sal_protocol_list *list = rows_of(study);
         for (size_t f = 0; f < 4; f++) {
@@ -328,7 +328,7 @@ static void ranks_of_heads_stand_beside_each_other(void **state) {
     sal_error err = {0};
     (void)state;
     sal_study *study = open_study(below(folder, "ranks", path), SAL_STUDY_CREATE);
-    plant(study, NOTHING);
+    plant(study, NOTHING, DOCUMENTS);
     assert_ok(sal_heads_protocols(study, "news", 1, NULL, &err));
     sal_protocol_list *list = rows_of(study);
     assert_close(find(list, "all", 0, 0, "strict", "rank")->value, 3, 0, 0);
@@ -378,6 +378,47 @@ static void gaps_of_probes_stand_beside_both_protocols(void **state) {
     close_study(study);
 }
 
+/* ---- failures ------------------------------------------------------------------------------------------------------ */
+
+static int run_importance(sal_study *study, sal_error *err) {
+    return sal_importance_protocols(study, NULL, NULL, err);
+}
+
+static int run_heads(sal_study *study, sal_error *err) {
+    return sal_heads_protocols(study, NULL, 1, NULL, err);
+}
+
+static int run_probes(sal_study *study, sal_error *err) {
+    return sal_probe_protocols(study, NULL, err);
+}
+
+/* Every allocation fails once; statistics that a thread could not make count too. */
+static void without_memory_it_is_an_error_and_nothing_leaks(void **state) {
+    static int (*const stages[])(sal_study * study, sal_error * err) = {run_importance, run_heads,
+                                                                        run_probes};
+    char path[160];
+    (void)state;
+    sal_study *study = open_study(below(folder, "memory", path), SAL_STUDY_CREATE);
+    plant(study, NOTHING, 2);
+    add_texts(study, 1, add_summarizer(study, "texts", "import", "{\"x\":2}"), true, true);
+    for (size_t s = 0; s < 3; s++) {
+        const long before = sal_faulty_blocks();
+        for (long n = 0;; n++) {
+            sal_error err = {0};
+            sal_faulty_fail(SAL_FAULTY_ALLOCATION, n);
+            const int status = stages[s](study, &err);
+            const bool reached = sal_faulty_reset();
+            assert_int_equal(sal_faulty_blocks(), before);
+            if (!reached) {
+                assert_int_equal(status, SAL_OK);
+                break;
+            }
+            assert_int_equal(status, SAL_ENOMEM);
+        }
+    }
+    close_study(study);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_kept_as_they_are_and_replaced_by_stage),
@@ -386,6 +427,7 @@ int main(void) {
         cmocka_unit_test(each_factor_of_heads_is_found_alone),
         cmocka_unit_test(ranks_of_heads_stand_beside_each_other),
         cmocka_unit_test(gaps_of_probes_stand_beside_both_protocols),
+        cmocka_unit_test(without_memory_it_is_an_error_and_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -116,7 +116,7 @@ static void put_protocols(sal_study *study) {
     assert_ok(sal_study_put_protocols(study, HOSTILE, "importance", &row, 1, &err));
 }
 
-static sal_study *fill(const char *name, bool results) {
+static sal_study *fill(const char *name, bool scores, bool results) {
     char path[160];
     sal_error err = {0};
     sal_study *study = open_study(below(folder, name, path), SAL_STUDY_CREATE);
@@ -131,7 +131,8 @@ static sal_study *fill(const char *name, bool results) {
                              .high = (double)NAN,
                              .documents = 1};
     add_summary(study, document, by, 10, SAL_STATUS_OK, "boat");
-    assert_ok(sal_study_put_scores(study, HOSTILE, by, SAL_STRICT, &score, 1, &err));
+    if (scores)
+        assert_ok(sal_study_put_scores(study, HOSTILE, by, SAL_STRICT, &score, 1, &err));
     if (results) {
         put_heads(study, document, by, SAL_STRICT);
         put_probe(study, by);
@@ -173,7 +174,7 @@ static json_t *study_block(const sal_buffer *page) {
 
 static void names_of_strangers_stay_data(void **state) {
     (void)state;
-    sal_study *study = fill("hostile", true);
+    sal_study *study = fill("hostile", true, true);
     sal_buffer page = write_report(study, NULL);
     assert_int_equal(occurrences(&page, "OWNED'</script>"), 0);
     assert_int_equal(occurrences(&page, "<script>document"), 0);
@@ -181,7 +182,7 @@ static void names_of_strangers_stay_data(void **state) {
                      8); /* frame, browser, plotly, charts, two of heads, probes, protocols */
     sal_buffer_free(&page);
     close_study(study);
-    study = fill("empty", false);
+    study = fill("empty", true, false);
     page = write_report(study, NULL);
     assert_int_equal(occurrences(&page, "<script>"), 4); /* none for what is not there */
     sal_buffer_free(&page);
@@ -190,7 +191,7 @@ static void names_of_strangers_stay_data(void **state) {
 
 static void a_heads_words_read_back(void **state) {
     (void)state;
-    sal_study *study = fill("words", true);
+    sal_study *study = fill("words", true, true);
     sal_buffer page = write_report(study, NULL);
     json_t *block = study_block(&page);
     const json_t *table = json_array_get(json_object_get(block, "heads"), 0);
@@ -225,7 +226,7 @@ static void a_heads_words_read_back(void **state) {
 static void samples_are_of_shown_documents_alone(void **state) {
     const sal_report_options none = {.documents_at_most = 0};
     (void)state;
-    sal_study *study = fill("none", true);
+    sal_study *study = fill("none", true, true);
     sal_buffer page = write_report(study, &none);
     json_t *block = study_block(&page);
     const json_t *table = json_array_get(json_object_get(block, "heads"), 0);
@@ -238,7 +239,7 @@ static void samples_are_of_shown_documents_alone(void **state) {
 
 static void probes_and_protocols_read_back(void **state) {
     (void)state;
-    sal_study *study = fill("probes", true);
+    sal_study *study = fill("probes", true, true);
     sal_buffer page = write_report(study, NULL);
     json_t *block = study_block(&page);
     const json_t *probe = json_array_get(json_object_get(block, "probes"), 0);
@@ -262,12 +263,35 @@ static void probes_and_protocols_read_back(void **state) {
     close_study(study);
 }
 
+/* Without scores plotly.js stays out, so hundreds of reports are quick; the results are in the page's data all the same. */
+static void running_out_of_memory_is_an_ordinary_error(void **state) {
+    char path[160];
+    (void)state;
+    sal_study *study = fill("memory", false, true);
+    const long blocks = sal_faulty_blocks();
+    below(folder, "memory.html", path);
+    for (long n = 0;; n++) {
+        sal_error err = {0};
+        sal_faulty_fail(SAL_FAULTY_ALLOCATION, n);
+        const int status = sal_report_write(study, path, NULL, NULL, &err);
+        const bool reached = sal_faulty_reset();
+        assert_int_equal(sal_faulty_blocks(), blocks);
+        if (!reached) {
+            assert_int_equal(status, SAL_OK);
+            break;
+        }
+        assert_int_equal(status, SAL_ENOMEM);
+    }
+    close_study(study);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_of_strangers_stay_data),
         cmocka_unit_test(a_heads_words_read_back),
         cmocka_unit_test(samples_are_of_shown_documents_alone),
         cmocka_unit_test(probes_and_protocols_read_back),
+        cmocka_unit_test(running_out_of_memory_is_an_ordinary_error),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

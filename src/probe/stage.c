@@ -63,8 +63,7 @@ int probe_stage_add_scores(probe_stage *stage, const double *predictions, bool n
         status = score_documents(stage, predictions, normalised, set == 0 ? NULL : stage->content,
                                  scores, err);
         if (status == SAL_OK && set == 0 && seed <= 1 && strcmp(control, "none") == 0)
-            status =
-                probe_best_offer(stage, predictions, scores + PROBE_SPEARMAN * D, layer, err);
+            status = probe_best_offer(stage, predictions, scores + PROBE_SPEARMAN * D, layer, err);
         for (int m = 0; status == SAL_OK && m < PROBE_METRICS; m++) {
             const probe_series series = {.words = set == 0 ? "all" : "content",
                                          .control = control,
