@@ -366,9 +366,17 @@ static void gaps_of_probes_stand_beside_both_protocols(void **state) {
         assert_ok(
             sal_study_put_probe_results(study, &analysis, results, protocol == 0 ? 5 : 1, &err));
     }
+    const sal_probe_analysis alone = {.corpus = "news",
+                                      .model = "m",
+                                      .summarizer = by,
+                                      .probe = "mlp",
+                                      .loss = "kl",
+                                      .options = ""};
+    const sal_probe_result result = {"all", 2, "none", -1, "spearman", .4, .3, .8, 20, 0};
+    assert_ok(sal_study_put_probe_results(study, &alone, &result, 1, &err));
     assert_ok(sal_probe_protocols(study, NULL, &err));
     sal_protocol_list *list = rows_of(study);
-    assert_int_equal(list->count, 4);
+    assert_int_equal(list->count, 4); /* the probe that has nothing beside it is left out */
     assert_close(find(list, "all", 2, -1, "strict", "spearman")->value, .4, 0, 0);
     assert_close(find(list, "all", 2, -1, "paper", "spearman")->value, .7, 0, 0);
     assert_close(find(list, "all", 2, -1, "split", "spearman_change")->low, .2, 0, 0);

@@ -77,12 +77,31 @@ static int add_table(output *out, const sal_probe_table *table, sal_error *err) 
     return status;
 }
 
+static bool are_counterparts(const sal_probe_analysis *a, const sal_probe_analysis *b) {
+    return a->protocol != b->protocol && a->summarizer == b->summarizer &&
+           strcmp(a->corpus, b->corpus) == 0 && strcmp(a->model, b->model) == 0 &&
+           strcmp(a->probe, b->probe) == 0 && strcmp(a->loss, b->loss) == 0 &&
+           strcmp(a->options, b->options) == 0;
+}
+
+/* Whether there is anything to stand beside a table: a gap, or the same probe by the other protocol. */
+static bool has_something_beside(const sal_probe_tables *tables, const sal_probe_table *table) {
+    for (size_t i = 0; i < table->count; i++)
+        if (strncmp(table->results[i].control, "gap-", 4) == 0)
+            return true;
+    for (size_t t = 0; t < tables->count; t++)
+        if (are_counterparts(&table->analysis, &tables->items[t].analysis))
+            return true;
+    return false;
+}
+
 static int run_corpus(sal_study *study, const char *corpus, const sal_probe_tables *tables,
                       sal_error *err) {
     output out = {.count = 0};
     int status = SAL_OK;
     for (size_t t = 0; status == SAL_OK && t < tables->count; t++)
-        if (strcmp(tables->items[t].analysis.corpus, corpus) == 0)
+        if (strcmp(tables->items[t].analysis.corpus, corpus) == 0 &&
+            has_something_beside(tables, &tables->items[t]))
             status = add_table(&out, &tables->items[t], err);
     if (status == SAL_OK)
         status = sal_study_put_protocols(study, corpus, "probes", out.rows, out.count, err);

@@ -135,7 +135,7 @@
     function drawCorpus(number) {
         const tables = study.probes.filter((table) => table.corpus === study.corpora[number].name);
         if (!tables.length) return;
-        const view = { table: 0, words: "all" };
+        const view = { table: -1, words: "all" };
         let listed = [];
         const plots = [0, 1, 2].map(() => element("div", { class: "plot" }));
         const captions = ["Reading importance, state by state, beside controls", "What the probe adds: gain and selectivity", "Online code: above 1 the states tell more than the classes’ frequencies"];
@@ -149,7 +149,9 @@
             listed = tables.filter((one) => one.protocol === state.protocol);
             section.hidden = !listed.length;
             if (!listed.length) return;
-            view.table = Math.min(view.table, listed.length - 1);
+            /* Begin with the one that has most to show: the most layers, then the most controls. */
+            const much = (one) => layersOf(one).length * 1e6 + one.results.length;
+            if (view.table < 0 || view.table >= listed.length) view.table = listed.reduce((a, _, i) => much(listed[i]) > much(listed[a]) ? i : a, 0);
             select.replaceChildren(...listed.map((one, i) => element("option", { value: String(i), selected: i === view.table }, visible(label(one)))));
             const chosen = listed[view.table], set = chosen.results.some((row) => row[0] === view.words) ? view.words : "all";
             drawCurves(plots[0], chosen, set);
