@@ -16,7 +16,7 @@ struct run_options {
 #define AT(field) offsetof(struct run_options, field)
 static const struct option_row rows[] = {
     {"set", 0, OPTION_LIST, AT(set), NULL, 0, 0, "STAGE.OPTION=VALUE", NULL, "What is run",
-     "replace an option of every step of a stage, or study=PATH; may be repeated"},
+     "replace an option of every step of a stage, or study=PATH, or model=FILE; may be repeated"},
     {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, 0, 0, NULL, NULL, "What is run",
      "print the plan in force as YAML and the commands on standard error; compute nothing"},
     {0}};
@@ -142,8 +142,7 @@ static int run(struct session *session, void *config) {
 static const char *const arguments[] = {"PLAN", NULL};
 static const char *const examples[] = {
     "salient run study.yaml", "salient run demo --dry-run > mine.yaml",
-    "salient run paper-cnn --set summarize.with=Llama-3.2-1B-Instruct.gguf --set "
-    "heads.model=Llama-3.2-1B-Instruct.gguf --set import.files=cnn.jsonl",
+    "salient run paper-cnn --set model=Llama-3.2-1B-Instruct.gguf --set import.files=cnn.jsonl",
     NULL};
 static const struct option_row *const options[] = {rows, options_threads, NULL};
 
@@ -152,12 +151,13 @@ const struct command command_run = {
     "Study",
     "the whole pipeline from one file, or from a preset",
     arguments,
-    "PLAN is a YAML file, or a preset: demo, paper-cnn, paper-samsum, paper-decoda. It names the "
-    "study and, for each stage (import, summarize, importance, heads, compare, report), the "
-    "options "
-    "of that command, or a list of them:\n\n"
+    "PLAN is a YAML file, or a preset: " PLAN_PRESET_NAMES
+    ". It names the study and, for each stage (import, summarize, importance, heads, ablate, "
+    "states, probe, compare, report), the options of that command, or a list of them:\n\n"
     "study: mystudy; import: {files: news.jsonl}; summarize: {with: [lead, model.gguf]}; "
     "importance: {protocol: strict}; report: {}\n\n"
+    "The value $model stands for the file named by `model: FILE` beside the stages, or by --set "
+    "model=FILE.\n\n"
     "Everything is checked before anything is computed, with file and line. What the study has "
     "already is not computed again. The plan in force is kept as run.yaml in the study's folder. "
     "Paths are as seen from the current folder.",

@@ -16,15 +16,19 @@ static const struct stage_row {
     const char *positional;
 } stages[] = {
     {&command_import, "files"}, {&command_summarize, NULL}, {&command_importance, NULL},
-    {&command_heads, NULL},     {&command_compare, NULL},   {&command_report, NULL},
+    {&command_heads, NULL},     {&command_ablate, NULL},    {&command_states, NULL},
+    {&command_probe, NULL},     {&command_compare, NULL},   {&command_report, NULL},
 };
 enum { STAGES = sizeof stages / sizeof stages[0] };
+
+static const char *const plan_keys[] = {"study", "model", NULL}; /* beside the stages */
 
 struct reader {
     const char *name;
     yaml_document_t document;
     const struct text_list *set;
     struct plan *plan;
+    const char *model; /* what "$model" stands for, or NULL */
     sal_error *err;
 };
 
@@ -43,6 +47,20 @@ static const char *scalar(const yaml_node_t *node) {
 
 static yaml_node_t *node_at(struct reader *reader, int index) {
     return yaml_document_get_node(&reader->document, index);
+}
+
+/* An option's value: a scalar, "$model" replaced. NULL (and success) when it is a list or a mapping. */
+static int value_of(struct reader *reader, const yaml_node_t *node, const char **value) {
+    *value = scalar(node);
+    if (*value == NULL || strcmp(*value, "$model") != 0) {
+        return 0;
+    }
+    *value = reader->model;
+    return reader->model != NULL
+               ? 0
+               : fail_at(reader, node,
+                         "$model stands for the plan's model, and the plan has no line `model: "
+                         "FILE` (or give --set model=FILE)");
 }
 
 /* True for a stage that is named and has no options: `importance:`. */
@@ -129,12 +147,15 @@ static int add_list(struct reader *reader, struct plan_step *step, const char *n
     int status = 0;
     for (const yaml_node_item_t *item = node->data.sequence.items.start;
          status == 0 && item < node->data.sequence.items.top; item++) {
-        const char *text = scalar(node_at(reader, *item));
-        if (text == NULL) {
+        const char *text = NULL;
+        status = value_of(reader, node_at(reader, *item), &text);
+        if (status == 0 && text == NULL) {
             return fail_at(reader, node, "only plain values can stand in a list");
         }
-        status = name == NULL ? add_word(step, text, "", "", reader->err)
-                              : add_option(step, name, text, reader->err);
+        if (status == 0) {
+            status = name == NULL ? add_word(step, text, "", "", reader->err)
+                                  : add_option(step, name, text, reader->err);
+        }
     }
     return status;
 }
@@ -175,11 +196,13 @@ static int add_pair(struct reader *reader, struct plan_step *step, const struct 
     if (row != NULL && row->type == OPTION_LIST && value->type == YAML_SEQUENCE_NODE) {
         return add_list(reader, step, name, value);
     }
-    if (scalar(value) != NULL) {
-        return add_option(step, name, scalar(value), reader->err);
+    const char *plain = NULL;
+    int status = value_of(reader, value, &plain);
+    if (status != 0 || plain != NULL) {
+        return status != 0 ? status : add_option(step, name, plain, reader->err);
     }
     sal_buffer text = {0};
-    int status = join(reader, value, &text);
+    status = join(reader, value, &text);
     if (status == 0) {
         status = add_option(step, name, text.length > 0 ? text.bytes : "", reader->err);
     }
@@ -285,7 +308,9 @@ static const yaml_node_t *find_key(struct reader *reader, const yaml_node_t *roo
 static int fail_key(const struct reader *reader, const yaml_node_t *key, const char *name) {
     struct suggestion suggestion;
     suggest_start(&suggestion, name);
-    suggest_offer(&suggestion, "study");
+    for (size_t k = 0; plan_keys[k] != NULL; k++) {
+        suggest_offer(&suggestion, plan_keys[k]);
+    }
     for (size_t s = 0; s < STAGES; s++) {
         suggest_offer(&suggestion, stages[s].command->name);
     }
@@ -305,6 +330,15 @@ static bool known_stage(const char *name, size_t length) {
     return false;
 }
 
+static bool known_key(const char *name) {
+    for (size_t k = 0; plan_keys[k] != NULL; k++) {
+        if (strcmp(plan_keys[k], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Keys of the file are stages, each once. */
 static int check_keys(struct reader *reader, const yaml_node_t *root) {
     for (const yaml_node_pair_t *pair = root->data.mapping.pairs.start;
@@ -314,7 +348,7 @@ static int check_keys(struct reader *reader, const yaml_node_t *root) {
         if (name == NULL) {
             return fail_at(reader, key, "a stage's name is needed");
         }
-        if (strcmp(name, "study") != 0 && !known_stage(name, strlen(name))) {
+        if (!known_key(name) && !known_stage(name, strlen(name))) {
             return fail_key(reader, key, name);
         }
         if (find_key(reader, root, name) != node_at(reader, pair->value)) {
@@ -331,11 +365,12 @@ static int check_set(struct reader *reader, const yaml_node_t *root) {
         const size_t length = strcspn(text, ".=");
         char stage[32];
         (void)snprintf(stage, sizeof stage, "%.*s", (int)(length < 30 ? length : 30), text);
-        const bool study = text[length] == '=' && strcmp(stage, "study") == 0;
+        const bool key = text[length] == '=' && known_key(stage);
         const bool option = text[length] == '.' && known_stage(text, length);
-        if (!study && !option) {
+        if (!key && !option) {
             return sal_fail(reader->err, SAL_EINVAL,
-                            "--set takes STAGE.OPTION=VALUE or study=PATH, not '%s'", text);
+                            "--set takes STAGE.OPTION=VALUE, study=PATH or model=FILE, not '%s'",
+                            text);
         }
         if (option && find_key(reader, root, stage) == NULL) {
             return sal_fail(reader->err, SAL_EINVAL, "--set %s: %s has no stage '%s'", text,
@@ -343,6 +378,12 @@ static int check_set(struct reader *reader, const yaml_node_t *root) {
         }
     }
     return 0;
+}
+
+/* A key beside the stages: what --set says, else the file's, else NULL. */
+static const char *key_of(struct reader *reader, const yaml_node_t *root, const char *name) {
+    const char *set = find_set(reader->set, "", name);
+    return set != NULL ? set : scalar(find_key(reader, root, name));
 }
 
 static int read_root(struct reader *reader) {
@@ -357,9 +398,9 @@ static int read_root(struct reader *reader) {
     if (status != 0) {
         return status;
     }
-    const char *study = find_set(reader->set, "", "study");
     const yaml_node_t *node = find_key(reader, root, "study");
-    study = study != NULL ? study : scalar(node);
+    const char *study = key_of(reader, root, "study");
+    reader->model = key_of(reader, root, "model");
     if (study == NULL || *study == '\0') {
         return sal_fail(reader->err, SAL_EINVAL, "%s:%d: says no study (study: FOLDER)",
                         reader->name, line_of(node != NULL ? node : root));
@@ -409,9 +450,7 @@ int plan_read(const char *name, const struct text_list *set, struct plan *plan, 
         status = sal_file_read_all(name, MAXIMUM_PLAN, &file, err);
         if (status == SAL_ENOTFOUND) {
             (void)sal_fail(err, status,
-                           "%s: is no file and no preset (presets: demo, paper-cnn, "
-                           "paper-samsum, paper-decoda)",
-                           name);
+                           "%s: is no file and no preset (presets: " PLAN_PRESET_NAMES ")", name);
         }
         text = file.bytes;
         length = file.length;

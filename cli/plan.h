@@ -11,7 +11,8 @@
  *        - protocol: paper
  *
  *  A stage is a mapping of that command's options, or a list of such mappings. What an option is called, takes and allows is said by
- *  the command's own option table, so a stage joins with one row in plan.c. */
+ *  the command's own option table, so a stage joins with one row in plan.c. `model: FILE` beside the stages is what "$model" stands for
+ *  as a value of any option. */
 #ifndef CLI_PLAN_H
 #define CLI_PLAN_H
 
@@ -36,7 +37,7 @@ struct plan {
 };
 
 /** Read a plan and check every option of every step.
- *  in     name: a file, or the name of a preset; set: "stage.option=value" or "study=PATH", each replaces what the file says
+ *  in     name: a file, or the name of a preset; set: "stage.option=value", "study=PATH" or "model=FILE", each replaces what the file says
  *  errs   SAL_ENOTFOUND (no such file or preset: lists the presets), SAL_EINVAL and SAL_EFORMAT with file:line */
 int plan_read(const char *name, const struct text_list *set, struct plan *plan,
               sal_error *err) SAL_MUST_CHECK;
@@ -45,8 +46,18 @@ void plan_free(struct plan *plan);
 /** The plan in force as YAML, which reads back as the same plan. */
 int plan_write(const struct plan *plan, sal_buffer *out, sal_error *err) SAL_MUST_CHECK;
 
-/** Text of a preset, or NULL; names: NULL-terminated. */
+/** The presets: FIRST or NEXT of (name, symbol); cli/presets/NAME.yaml is built in under sal_asset_SYMBOL_yaml. */
+#define PLAN_PRESETS(FIRST, NEXT)                                                                  \
+    FIRST("demo", demo)                                                                            \
+    NEXT("paper-cnn", paper_cnn)                                                                   \
+    NEXT("paper-samsum", paper_samsum)                                                             \
+    NEXT("paper-decoda", paper_decoda)
+#define PLAN_FIRST_NAME(name, symbol) name
+#define PLAN_NEXT_NAME(name, symbol) ", " name
+/** "demo, paper-cnn, ...": a literal. */
+#define PLAN_PRESET_NAMES PLAN_PRESETS(PLAN_FIRST_NAME, PLAN_NEXT_NAME)
+
+/** Text of a preset, not terminated; NULL when there is none of that name. */
 const char *plan_preset(const char *name, size_t *length);
-const char *const *plan_presets(void);
 
 #endif

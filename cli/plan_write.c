@@ -4,34 +4,6 @@
 #include "json.h"
 #include "plan.h"
 
-extern const char sal_asset_demo_yaml[], sal_asset_demo_yaml_end[];
-extern const char sal_asset_paper_cnn_yaml[], sal_asset_paper_cnn_yaml_end[];
-extern const char sal_asset_paper_samsum_yaml[], sal_asset_paper_samsum_yaml_end[];
-extern const char sal_asset_paper_decoda_yaml[], sal_asset_paper_decoda_yaml_end[];
-
-const char *const *plan_presets(void) {
-    static const char *const names[] = {"demo", "paper-cnn", "paper-samsum", "paper-decoda", NULL};
-    return names;
-}
-
-const char *plan_preset(const char *name, size_t *length) {
-    const struct {
-        const char *start, *end;
-    } texts[] = {
-        {sal_asset_demo_yaml, sal_asset_demo_yaml_end},
-        {sal_asset_paper_cnn_yaml, sal_asset_paper_cnn_yaml_end},
-        {sal_asset_paper_samsum_yaml, sal_asset_paper_samsum_yaml_end},
-        {sal_asset_paper_decoda_yaml, sal_asset_paper_decoda_yaml_end},
-    };
-    for (size_t i = 0; plan_presets()[i] != NULL; i++) {
-        if (strcmp(plan_presets()[i], name) == 0) {
-            *length = (size_t)((uintptr_t)texts[i].end - (uintptr_t)texts[i].start);
-            return texts[i].start;
-        }
-    }
-    return NULL;
-}
-
 /* "--name=value" or "--flag" as a line of the mapping; the same name again goes on its list. */
 static int write_options(const struct plan_step *step, sal_buffer *out, sal_error *err) {
     const char *last = "";
