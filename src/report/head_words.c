@@ -1,12 +1,14 @@
-/* What every head gives to every word of a table's first documents, so that the page can shade a text by any of them. A value is kept as
- * one byte, its share of the largest of its row: enough to shade and to rank by, a tenth of the numbers written out. */
+/* What every head gives to every word of a table's first documents, so that the page can shade a text by any of them. Values of a head
+ * span orders of magnitude (one word may take half of it), so a value is kept as sixteen bits of its logarithm: 65535 is the largest of
+ * the row, 1 is RANGE times smaller, 0 is less: 0.03 % of a value, at a sixth of the numbers written out. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "report/report_internal.h"
 
-enum { SAMPLES_AT_MOST = 3, BYTES_AT_MOST = 3 << 20 /* of the values of all tables together */ };
+enum { SAMPLES_AT_MOST = 3, BYTES_AT_MOST = 4 << 20 /* of the values of all tables together */ };
+#define RANGE 1e8
 
 /* A document of a table. */
 typedef struct sample {
@@ -76,12 +78,12 @@ static int number_words(sample *one, sal_error *err) {
     return SAL_OK;
 }
 
-/* Four significant digits are more than a byte has. */
+/* Five significant digits are more than the levels have. */
 static double rounded(double value) {
     if (!(value > 0)) {
         return value;
     }
-    const double scale = pow(10, 3 - floor(log10(value)));
+    const double scale = pow(10, 4 - floor(log10(value)));
     return round(value * scale) / scale;
 }
 
@@ -107,10 +109,16 @@ static void put_largest(sal_block *block, const sample *one) {
     sal_block_close(block, ']');
 }
 
-/* Rows of bytes in base64; a row that is undefined is zero, and its largest value null. */
+static unsigned level_of(double value, double largest) {
+    const double level = 65535 - 65534 * log(largest / value) / log(RANGE);
+
+    return value > 0 && level >= 1 ? (unsigned)lround(level) : 0;
+}
+
+/* Rows of levels, the low byte first, in base64; a row that is undefined is zero, and its largest value null. */
 static void put_values(sal_block *block, const sample *one) {
     const size_t count = one->vocabulary.count;
-    const size_t total = count * one->unit->rows;
+    const size_t total = 2 * count * one->unit->rows;
     unsigned char *bytes = sal_calloc(total + 2, 1);
     char *text = sal_calloc((total + 2) / 3 * 4 + 1, 1);
 
@@ -122,8 +130,10 @@ static void put_values(sal_block *block, const sample *one) {
         const double largest = largest_of(one, r);
 
         for (size_t i = 0; largest > 0 && i < count; i++) {
-            bytes[r * count + i] =
-                (unsigned char)lround(255 * (double)values[one->order[i]] / largest);
+            const unsigned level = level_of((double)values[one->order[i]], largest);
+
+            bytes[2 * (r * count + i)] = (unsigned char)(level & 255);
+            bytes[2 * (r * count + i) + 1] = (unsigned char)(level >> 8);
         }
     }
     for (size_t i = 0; block->code == SAL_OK && i < total; i += 3) {
@@ -214,7 +224,7 @@ void sal_report_put_head_words(sal_block *block, const sal_report *report,
         if (block->code == SAL_OK) {
             block->code = load_sample(report, table, corpus->keys[i], &one, block->err);
         }
-        bytes = one.unit == NULL ? 0 : one.unit->rows * one.unit->words;
+        bytes = one.unit == NULL ? 0 : 2 * one.unit->rows * one.unit->words;
         if (block->code == SAL_OK && bytes > 0 && bytes <= left) {
             put_sample(block, &one, first + i);
             left -= bytes;

@@ -1,5 +1,6 @@
 /* A head's words on a document: the text twice, shaded by importance and by what the head gives to each word, and the words that either
- * puts first. The block holds, for the first documents of a table, a byte for each head and word: its share of the head's largest value. */
+ * puts first. The block holds, for the first documents of a table, sixteen bits for each head and word: the logarithm of its value, 65535 the largest of
+ * the head, 1 a hundred-millionth of it (head_words.c). */
 "use strict";
 
 salient.headWords = (() => {
@@ -8,11 +9,12 @@ salient.headWords = (() => {
     /* ---- values ---- */
 
     const decoded = new WeakMap();
-    function bytesOf(sample) {
+    const shareOf = (level) => level === 0 ? 0 : Math.exp((level - 65535) / 65534 * Math.log(1e8));
+    function sharesOf(sample) {
         if (!decoded.has(sample)) {
-            const text = atob(sample.values), bytes = new Uint8Array(text.length);
-            for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-            decoded.set(sample, bytes);
+            const text = atob(sample.values), shares = new Float64Array(text.length >> 1);
+            for (let i = 0; i < shares.length; i++) shares[i] = shareOf(text.charCodeAt(2 * i) + 256 * text.charCodeAt(2 * i + 1));
+            decoded.set(sample, shares);
         }
         return decoded.get(sample);
     }
@@ -33,9 +35,12 @@ salient.headWords = (() => {
     function read(sample, row, content) {
         const n = sample.words.length, largest = sample.largest[row];
         const counted = (i) => !content || sample.content[i] !== 0;
-        const head = Array.from(bytesOf(sample).subarray(row * n, row * n + n), (byte) => byte / 255);
-        return { sample, largest, counted, head, y: sample.importance, headRanks: ranksOf(head, counted), yRanks: ranksOf(sample.importance, counted) };
+        const head = Array.from(sharesOf(sample).subarray(row * n, row * n + n));
+        const top = Math.max(...head.filter((_, i) => counted(i)), 1e-12); /* of the words that count: a function word may take most of a head */
+        return { top, sample, largest, counted, head, y: sample.importance, headRanks: ranksOf(head, counted), yRanks: ranksOf(sample.importance, counted) };
     }
+
+    const percent = (share) => `${fixed(100 * share, share < 0.01 ? 2 : 1)} %`;
 
     /* ---- texts ---- */
 
@@ -47,9 +52,9 @@ salient.headWords = (() => {
         const values = side === "y" ? data.y : data.head, ranks = side === "y" ? data.yRanks : data.headRanks;
         return element("div", { class: "text", lang: doc.language, dir: "auto" }, ...spread(doc.text, sample.spans, (span, word) => {
             if (word < 0 || !data.counted(word)) return;
-            const given = data.largest === null ? "undefined" : `${fixed(100 * data.head[word] * data.largest, data.head[word] * data.largest < .01 ? 2 : 1)} % of the head`;
+            const given = data.largest === null ? "undefined" : `${percent(data.head[word] * data.largest)} of the head`;
             span.title = `${visible(sample.words[word])}: importance ${fixed(data.y[word])}, ${given}, above ${Math.round(100 * data.headRanks[word])} % of the words`;
-            const y = side === "y" ? values[word] : data.largest === null ? 0 : strength[scale](ranks[word], values[word]);
+            const y = side === "y" ? values[word] : data.largest === null ? 0 : strength[scale](ranks[word], values[word] / data.top);
             if (y < 0.02) return;
             span.style.setProperty("--y", y.toFixed(3));
             span.classList.add("kept");
@@ -74,7 +79,7 @@ salient.headWords = (() => {
         const values = side === "y" ? data.y : data.head, other = side === "y" ? data.headRanks : data.yRanks;
         const order = values.map((_, i) => i).filter((i) => data.counted(i) && values[i] > 0)
             .sort((a, b) => values[b] - values[a] || (data.sample.words[a] < data.sample.words[b] ? -1 : 1)).slice(0, 14);
-        const told = (i) => side === "y" ? fixed(values[i]) : `${fixed(100 * values[i] * data.largest, 1)} %`;
+        const told = (i) => side === "y" ? fixed(values[i]) : percent(values[i] * data.largest);
         return element("section", {}, element("h4", {}, title), element("ol", { class: "ranked follow" }, ...order.map((i) => element("li", {},
             element("span", { class: "w", "data-word": i }, visible(data.sample.words[i])),
             element("i", { class: "meter", "--y": values[i] / Math.max(...order.map((k) => values[k])), "aria-hidden": "true" }),
@@ -95,7 +100,7 @@ salient.headWords = (() => {
         return [
             element("div", { class: "tools left" }, select,
                 segmented("Shade the head by", [{ value: "rank", label: "by rank", title: "as Spearman sees it: the upper half of the words, from the middle up" },
-                    { value: "value", label: "by value", title: "share of the head's largest value" }], view.scale, (value) => { view.scale = value; redraw(); })),
+                    { value: "value", label: "by value", title: "share of the largest value among the words shown" }], view.scale, (value) => { view.scale = value; redraw(); })),
             ...notes,
             follow(element("div", { class: "head-words" },
                 element("div", {}, element("h4", {}, "Importance, by ", nameOf(table.summarizer)), shaded(data, "y", view.scale)),
