@@ -178,15 +178,19 @@ static int ablate(struct session *session, sal_study *study, const struct ablate
     return status;
 }
 
+static int check(const void *config, struct usage_error *usage) {
+    const struct ablate_options *options = config;
+    return options->model != NULL
+               ? 0
+               : usage_fail(usage, "example: salient ablate mystudy --model model.gguf --top 10",
+                            "--model is needed");
+}
+
 static int run(struct session *session, void *config) {
     const struct ablate_options *options = config;
     sal_study *study = NULL;
     sal_tally tally = {0};
     int64_t key = 0;
-    if (options->model == NULL) {
-        return session_usage(session, "example: salient ablate mystudy --model model.gguf --top 10",
-                             "--model is needed");
-    }
     int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
     if (status == 0) {
         status = session_begin_run(session, study, config, NULL, &key);
@@ -218,4 +222,6 @@ const struct command command_ablate = {
     examples,
     options_of_ablate,
     sizeof(struct ablate_options),
-    run};
+    run,
+    check,
+    NULL};

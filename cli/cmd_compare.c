@@ -201,4 +201,6 @@ const struct command command_compare = {
     examples,
     options,
     sizeof(struct compare_options),
-    run};
+    run,
+    NULL,
+    NULL};

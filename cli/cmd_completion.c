@@ -101,4 +101,6 @@ const struct command command_completion = {
     examples,
     options,
     sizeof(struct completion_options),
-    run};
+    run,
+    NULL,
+    NULL};

@@ -196,4 +196,6 @@ const struct command command_doctor = {
     examples,
     options,
     sizeof(struct doctor_options),
-    run};
+    run,
+    NULL,
+    NULL};

@@ -157,4 +157,6 @@ const struct command command_export = {
     examples,
     options,
     sizeof(struct export_options),
-    run};
+    run,
+    NULL,
+    NULL};

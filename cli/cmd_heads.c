@@ -51,7 +51,7 @@ static const struct option_row rows[] = {
 
 /* ---- options --------------------------------------------------------------------------------------------------------------- */
 
-static int fail_evidence(struct session *session, const char *word) {
+static int fail_evidence(const char *word, struct usage_error *usage) {
     struct suggestion suggestion;
     suggest_start(&suggestion, word);
     for (int e = 0; e < SAL_EVIDENCES; e++) {
@@ -59,14 +59,14 @@ static int fail_evidence(struct session *session, const char *word) {
     }
     static const char hint[] = "--evidence takes received, exposure, norm, instruction, summary";
     if (suggestion.nearest != NULL) {
-        return session_usage(session, hint, "--evidence: there is no '%s'; did you mean %s?", word,
-                             suggestion.nearest);
+        return usage_fail(usage, hint, "--evidence: there is no '%s'; did you mean %s?", word,
+                          suggestion.nearest);
     }
-    return session_usage(session, hint, "--evidence: there is no '%s'", word);
+    return usage_fail(usage, hint, "--evidence: there is no '%s'", word);
 }
 
-/* "received,norm" into flags. return 0 or EXIT_USAGE */
-static int parse_evidence(struct session *session, const char *text, bool flags[SAL_EVIDENCES]) {
+/* "received,norm" into flags. return 0 or SAL_EINVAL */
+static int parse_evidence(const char *text, bool flags[SAL_EVIDENCES], struct usage_error *usage) {
     for (const char *at = text;; at++) {
         char word[40];
         const size_t length = strcspn(at, ",");
@@ -76,7 +76,7 @@ static int parse_evidence(struct session *session, const char *text, bool flags[
             found = strcmp(sal_evidence_name((sal_evidence)e), word) == 0 ? e : found;
         }
         if (found < 0) {
-            return fail_evidence(session, word);
+            return fail_evidence(word, usage);
         }
         flags[found] = true;
         at += length;
@@ -86,9 +86,20 @@ static int parse_evidence(struct session *session, const char *text, bool flags[
     }
 }
 
+static int check(const void *config, struct usage_error *usage) {
+    const struct heads_options *options = config;
+    bool flags[SAL_EVIDENCES] = {false};
+    return options->model == NULL
+               ? usage_fail(usage, "example: salient heads mystudy --model model.gguf",
+                            "--model is needed")
+               : parse_evidence(options->evidence, flags, usage);
+}
+
 static sal_heads_options request_of(const struct heads_options *options) {
     sal_heads_options request = sal_heads_defaults();
+    struct usage_error usage;
     memset(request.evidence, 0, sizeof request.evidence);
+    (void)parse_evidence(options->evidence, request.evidence, &usage); /* was checked */
     request.model = options->model;
     request.by = options->common.by;
     request.corpus = options->common.corpus;
@@ -154,15 +165,7 @@ static int run(struct session *session, void *config) {
     sal_study *study = NULL;
     int64_t analyses[SAL_EVIDENCES] = {0};
     sal_tally tally = {0};
-    if (options->model == NULL) {
-        return session_usage(session, "example: salient heads mystudy --model model.gguf",
-                             "--model is needed");
-    }
-    sal_heads_options request = request_of(options);
-    const int wrong = parse_evidence(session, options->evidence, request.evidence);
-    if (wrong != 0) {
-        return wrong;
-    }
+    const sal_heads_options request = request_of(options);
     int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
     if (status == 0) {
         status = compute(session, study, options, &request, analyses, &tally);
@@ -196,4 +199,6 @@ const struct command command_heads = {
     examples,
     options_of_heads,
     sizeof(struct heads_options),
-    run};
+    run,
+    check,
+    NULL};

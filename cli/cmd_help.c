@@ -67,4 +67,6 @@ const struct command command_help = {
     examples,
     options,
     sizeof(struct help_options),
-    run};
+    run,
+    NULL,
+    NULL};

@@ -340,4 +340,6 @@ const struct command command_importance = {
     examples,
     options,
     sizeof(struct importance_options),
-    run};
+    run,
+    NULL,
+    NULL};

@@ -132,7 +132,9 @@ const struct command command_model_info = {"model info",
                                            info_examples,
                                            info_rows,
                                            sizeof(struct info_options),
-                                           run_info};
+                                           run_info,
+                                           NULL,
+                                           NULL};
 
 /* ---- convert --------------------------------------------------------------------------------------------------------------- */
 
@@ -207,7 +209,9 @@ const struct command command_model_convert = {
     convert_examples,
     convert_rows,
     sizeof(struct convert_options),
-    run_convert};
+    run_convert,
+    NULL,
+    NULL};
 
 /* ---- randomize ------------------------------------------------------------------------------------------------------------- */
 
@@ -255,4 +259,6 @@ const struct command command_model_randomize = {
     randomize_examples,
     randomize_rows,
     sizeof(struct randomize_options),
-    run_randomize};
+    run_randomize,
+    NULL,
+    NULL};

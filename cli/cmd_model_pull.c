@@ -56,4 +56,6 @@ const struct command command_model_pull = {
     pull_examples,
     pull_rows,
     sizeof(struct pull_options),
-    run_pull};
+    run_pull,
+    NULL,
+    NULL};

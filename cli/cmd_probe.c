@@ -72,8 +72,8 @@ static const struct option_row rows[] = {
      "whoever made it"},
     {0}};
 
-/* "all", "none", "position,mdl". return 0 or EXIT_USAGE */
-static int parse_controls(struct session *session, const char *text, bool flags[SAL_CONTROLS]) {
+/* "all", "none", "position,mdl". return 0 or SAL_EINVAL */
+static int parse_controls(const char *text, bool flags[SAL_CONTROLS], struct usage_error *usage) {
     const bool all = strcmp(text, "all") == 0;
     for (int c = 0; c < SAL_CONTROLS; c++) {
         flags[c] = all;
@@ -94,8 +94,8 @@ static int parse_controls(struct session *session, const char *text, bool flags[
             found = strcmp(name, word) == 0 ? c : found;
         }
         if (found < 0) {
-            return session_usage(
-                session,
+            return usage_fail(
+                usage,
                 "--controls takes all, none, position, frequency, surface, task, random, "
                 "mdl, gap",
                 "--controls: there is no '%s'%s%s%s", word,
@@ -111,8 +111,19 @@ static int parse_controls(struct session *session, const char *text, bool flags[
     }
 }
 
+static int check(const void *config, struct usage_error *usage) {
+    const struct probe_options *options = config;
+    bool flags[SAL_CONTROLS];
+    return options->attention && options->kind != SAL_PROBE_ARTICLE
+               ? usage_fail(usage, "example: --probe article --attention",
+                            "--attention belongs to --probe article")
+               : parse_controls(options->controls, flags, usage);
+}
+
 static sal_probe_options request_of(const struct probe_options *options) {
     sal_probe_options request = sal_probe_defaults();
+    struct usage_error usage;
+    (void)parse_controls(options->controls, request.controls, &usage); /* was checked */
     request.model = options->model;
     request.by = options->common.by;
     request.corpus = options->common.corpus;
@@ -289,19 +300,11 @@ static int run_audit(struct session *session, const struct probe_options *option
 
 static int run(struct session *session, void *config) {
     const struct probe_options *options = config;
-    sal_probe_options request = request_of(options);
+    const sal_probe_options request = request_of(options);
     sal_study *study = NULL;
     sal_tally tally = {0};
-    if (options->attention && request.kind != SAL_PROBE_ARTICLE) {
-        return session_usage(session, "example: --probe article --attention",
-                             "--attention belongs to --probe article");
-    }
     if (options->audit != NULL) {
         return run_audit(session, options);
-    }
-    const int wrong = parse_controls(session, options->controls, request.controls);
-    if (wrong != 0) {
-        return wrong;
     }
     int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
     if (status == 0) {
@@ -338,4 +341,6 @@ const struct command command_probe = {
     examples,
     options_of_probe,
     sizeof(struct probe_options),
-    run};
+    run,
+    check,
+    NULL};

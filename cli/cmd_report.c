@@ -73,4 +73,6 @@ const struct command command_report = {
     examples,
     options,
     sizeof(struct report_options),
-    run};
+    run,
+    NULL,
+    NULL};

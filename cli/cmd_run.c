@@ -164,4 +164,6 @@ const struct command command_run = {
     examples,
     options,
     sizeof(struct run_options),
-    run};
+    run,
+    NULL,
+    NULL};

@@ -67,4 +67,6 @@ const struct command command_score = {
     examples,
     options,
     sizeof(struct score_options),
-    run};
+    run,
+    NULL,
+    NULL};

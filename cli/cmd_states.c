@@ -52,8 +52,9 @@ static const struct option_row rows[] = {
 
 /* ---- options --------------------------------------------------------------------------------------------------------------- */
 
-/* "5" is 1,2,3,4,5; "3,7" is itself. return 0 or EXIT_USAGE */
-static int parse_seeds(struct session *session, const char *text, uint64_t *seeds, size_t *count) {
+/* "5" is 1,2,3,4,5; "3,7" is itself. return 0 or SAL_EINVAL */
+static int parse_seeds(const char *text, uint64_t *seeds, size_t *count,
+                       struct usage_error *usage) {
     const bool list = strchr(text, ',') != NULL;
     const char *at = text;
     for (;;) {
@@ -63,10 +64,10 @@ static int parse_seeds(struct session *session, const char *text, uint64_t *seed
         (void)snprintf(number, sizeof number, "%.*s", (int)(length < 23 ? length : 23), at);
         if (length > 22 || parse_unsigned(number, &value) != 0 || value == 0 || value > INT64_MAX ||
             *count == SEEDS_AT_MOST || (!list && value > SEEDS_AT_MOST)) {
-            return session_usage(session, "example: --random-weights 5 or --random-weights 3,7",
-                                 "--random-weights: '%.100s' is no number of copies (1 to %d) and "
-                                 "no list of seeds",
-                                 text, SEEDS_AT_MOST);
+            return usage_fail(usage, "example: --random-weights 5 or --random-weights 3,7",
+                              "--random-weights: '%.100s' is no number of copies (1 to %d) and "
+                              "no list of seeds",
+                              text, SEEDS_AT_MOST);
         }
         seeds[(*count)++] = value;
         if (at[length] == '\0') {
@@ -82,6 +83,23 @@ static int parse_seeds(struct session *session, const char *text, uint64_t *seed
         seeds[0] = 1;
     }
     return 0;
+}
+
+static int check(const void *config, struct usage_error *usage) {
+    const struct states_options *options = config;
+    uint64_t seeds[SEEDS_AT_MOST];
+    size_t count = 0;
+    if (options->model == NULL) {
+        return usage_fail(usage, "example: salient states mystudy --model model.gguf",
+                          "--model is needed");
+    }
+    if (options->keep_embeddings && options->random_weights == NULL) {
+        return usage_fail(usage, "example: --random-weights 5 --keep-embeddings",
+                          "--keep-embeddings belongs to --random-weights");
+    }
+    return options->random_weights == NULL
+               ? 0
+               : parse_seeds(options->random_weights, seeds, &count, usage);
 }
 
 /* ---- the work -------------------------------------------------------------------------------------------------------------- */
@@ -114,14 +132,6 @@ static int run(struct session *session, void *config) {
     sal_buffer chat_template = {0};
     sal_study *study = NULL;
     sal_tally tally = {0};
-    if (options->model == NULL) {
-        return session_usage(session, "example: salient states mystudy --model model.gguf",
-                             "--model is needed");
-    }
-    if (options->keep_embeddings && options->random_weights == NULL) {
-        return session_usage(session, "example: --random-weights 5 --keep-embeddings",
-                             "--keep-embeddings belongs to --random-weights");
-    }
     request.model = options->model;
     request.by = options->common.by;
     request.corpus = options->common.corpus;
@@ -133,15 +143,12 @@ static int run(struct session *session, void *config) {
     request.keep_embeddings = options->keep_embeddings;
     request.random_seeds = seeds;
     request.model_options = options_model(&options->common);
-    if (options->random_weights != NULL) {
-        const int wrong =
-            parse_seeds(session, options->random_weights, seeds, &request.random_count);
-        if (wrong != 0) {
-            return wrong;
-        }
-    }
     int status = 0;
-    if (options->chat_template != NULL) {
+    if (options->random_weights != NULL) {
+        struct usage_error usage; /* was checked */
+        status = parse_seeds(options->random_weights, seeds, &request.random_count, &usage);
+    }
+    if (status == 0 && options->chat_template != NULL) {
         status = sal_file_read_all(options->chat_template, TEMPLATE_MAXIMUM, &chat_template,
                                    &session->error);
         request.chat_template = chat_template.bytes;
@@ -181,4 +188,6 @@ const struct command command_states = {
     examples,
     options_of_states,
     sizeof(struct states_options),
-    run};
+    run,
+    check,
+    NULL};

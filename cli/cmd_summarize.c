@@ -72,7 +72,7 @@ static const struct option_row rows[] = {
     {0}};
 
 /* A word without dot and slash can only be a built-in summarizer: a mistyped one is told so before any file is looked for. */
-static int check_summarizer(struct session *session, const char *with) {
+static int check_summarizer(const char *with, struct usage_error *usage) {
     const char *const *names = sal_summarize_builtin();
     struct suggestion suggestion;
     char hint[300] = "--with takes a GGUF file, or one of:";
@@ -91,22 +91,22 @@ static int check_summarizer(struct session *session, const char *with) {
         return 0;
     }
     if (suggestion.nearest != NULL) {
-        return session_usage(session, hint, "--with: there is no summarizer '%s'; did you mean %s?",
-                             with, suggestion.nearest);
+        return usage_fail(usage, hint, "--with: there is no summarizer '%s'; did you mean %s?",
+                          with, suggestion.nearest);
     }
-    return session_usage(session, hint, "--with: there is no summarizer '%s'", with);
+    return usage_fail(usage, hint, "--with: there is no summarizer '%s'", with);
 }
 
 /* Endpoints are checked before anything is written: what was typed goes into the run log, and must hold no key.
-   out *one_host: all endpoints have the same host; return 0 or an exit status */
-static int check_endpoints(struct session *session, const struct summarize_options *options,
-                           bool *one_host) {
+   out *one_host: all endpoints have the same host */
+static int check_endpoints(const struct summarize_options *options, bool *one_host,
+                           sal_error *err) {
     char *first = NULL;
     int status = 0;
     *one_host = true;
     for (size_t i = 0; status == 0 && i < options->with.count; i++) {
         char *host = NULL;
-        status = sal_summarize_endpoint_host(options->with.items[i], &host, &session->error);
+        status = sal_summarize_endpoint_host(options->with.items[i], &host, err);
         if (first == NULL) {
             first = host;
             continue;
@@ -115,22 +115,29 @@ static int check_endpoints(struct session *session, const struct summarize_optio
         sal_free(host);
     }
     sal_free(first);
-    return status == 0 ? 0 : session_exit(session, status, NULL);
+    return status;
 }
 
-static int check_options(struct session *session, const struct summarize_options *options) {
+static int check(const void *config, struct usage_error *usage) {
+    const struct summarize_options *options = config;
+    bool one_host = false;
+    sal_error error = {0};
     if (options->with.count == 0) {
-        return session_usage(session, "example: --with lead, or --with model.gguf",
-                             "--with is needed: which summarizer?");
+        return usage_fail(usage, "example: --with lead, or --with model.gguf",
+                          "--with is needed: which summarizer?");
     }
     if (options->as != NULL && options->with.count > 1) {
-        return session_usage(session, "name them in one command each",
-                             "--as names one summarizer, but there are %zu --with",
-                             options->with.count);
+        return usage_fail(usage, "name them in one command each",
+                          "--as names one summarizer, but there are %zu --with",
+                          options->with.count);
     }
     int wrong = 0;
     for (size_t i = 0; wrong == 0 && i < options->with.count; i++) {
-        wrong = check_summarizer(session, options->with.items[i]);
+        wrong = check_summarizer(options->with.items[i], usage);
+    }
+    if (wrong == 0 && check_endpoints(options, &one_host, &error) != 0) {
+        return usage_fail(usage, "example: --with api:deepseek-chat@https://api.deepseek.com", "%s",
+                          error.text);
     }
     return wrong;
 }
@@ -245,14 +252,10 @@ static int run(struct session *session, void *config) {
     sal_tally tally = {0};
     int64_t key = 0;
     bool one_host = false;
-    int wrong = check_options(session, options);
-    if (wrong == 0) {
-        wrong = check_endpoints(session, options, &one_host);
+    int status = check_endpoints(options, &one_host, &session->error);
+    if (status == 0) {
+        status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
     }
-    if (wrong != 0) {
-        return wrong;
-    }
-    int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
     if (status == 0) {
         status = collect_hashes(session, study, options, &hashes);
     }
@@ -292,4 +295,6 @@ const struct command command_summarize = {
     examples,
     options,
     sizeof(struct summarize_options),
-    run};
+    run,
+    check,
+    NULL};

@@ -449,4 +449,6 @@ const struct command command_tap = {
     examples,
     options,
     sizeof(struct tap_options),
-    run};
+    run,
+    NULL,
+    NULL};

@@ -88,4 +88,6 @@ const struct command command_verify = {
     examples,
     options,
     sizeof(struct verify_options),
-    run};
+    run,
+    NULL,
+    NULL};

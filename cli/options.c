@@ -504,7 +504,8 @@ int options_parse(const struct command *command, int count, char *const *words,
         ((struct common_options *)parsed->config)->help = true;
         return 0;
     }
-    return parse_words(&parser);
+    const int status = parse_words(&parser);
+    return status != 0 || command->check == NULL ? status : command->check(parsed->config, usage);
 }
 
 static void free_field(void *context, const struct option_row *row) {

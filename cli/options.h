@@ -88,6 +88,13 @@ extern const struct option_row options_gpu[]; /* where and how a model is comput
 sal_model_options options_model(const struct common_options *common);
 
 struct session;
+struct estimates; /* estimate.h */
+
+/** A usage error: one line that says what is wrong and one that says what to do. */
+struct usage_error {
+    char what[600];
+    char hint[300];
+};
 
 /** One command of the program. */
 struct command {
@@ -102,6 +109,12 @@ struct command {
     size_t size;  /* of the command's struct */
     /** Do it. in config of the command's type, parsed. return exit status */
     int (*run)(struct session *session, void *config);
+    /** What the options say together, from them alone: nothing is opened. The parser calls it last, for a plan's steps too. May be NULL.
+     *  return 0, or SAL_EINVAL with *usage filled */
+    int (*check)(const void *config, struct usage_error *usage);
+    /** Add what the command would need to *estimates; the study stays as it is. NULL: it computes nothing worth an estimate.
+     *  return 0, or an error in session->error */
+    int (*estimate)(struct session *session, const void *config, struct estimates *estimates);
 };
 
 /** Call visit for every row of a command, shared ones last. */
@@ -111,12 +124,6 @@ void options_each(const struct command *command,
 /** The row with this name, or NULL. */
 const struct option_row *options_find(const struct command *command, const char *name,
                                       size_t length);
-
-/** A usage error: one line that says what is wrong and one that says what to do. */
-struct usage_error {
-    char what[600];
-    char hint[300];
-};
 
 /** What a command line came to. */
 struct parsed {

@@ -44,7 +44,7 @@ static const char *const arguments[] = {"STUDY", "[MORE...]", NULL};
 static const char *const examples[] = {"salient sample mystudy", NULL};
 static const struct command sample = {"sample", "Group",  "line", arguments,
                                       "text",   examples, sets,   sizeof(struct sample_options),
-                                      NULL};
+                                      NULL,     NULL,     NULL};
 
 struct result {
     struct parsed parsed;

@@ -8,14 +8,7 @@ model() {
 
 # Six short articles, summaries by lead, importance.
 six_articles() {
-    python3 - <<'END' >articles.jsonl
-import json
-places = ['harbour', 'market', 'bridge', 'school', 'library', 'station']
-for i, place in enumerate(places):
-    text = (f"The {place} was closed on Monday after number {i} of its lamps fell into the street. Nobody near the {place} was hurt. "
-            f"The owners of {'AEIOUY'[i]}-house said that they had warned the town {i + 2} times about the old {place} and its roof.")
-    print(json.dumps({"id": f"d{i}", "text": text}))
-END
+    write_six_articles
     salient import study articles.jsonl --corpus news && expect 0
     salient summarize study --with lead --lengths 5:25:5 && expect 0
     salient importance study && expect 0

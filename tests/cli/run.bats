@@ -81,14 +81,94 @@ exports() { # study
     first_line "salient run: --set heads.model=x: plan.yaml has no stage 'heads'"
     salient run plan.yaml --set lengths=5
     expect 2
-    first_line "salient run: --set takes STAGE.OPTION=VALUE or study=PATH, not 'lengths=5'"
+    first_line "salient run: --set takes STAGE.OPTION=VALUE, study=PATH or model=FILE, not 'lengths=5'"
     printf 'study: [\n' >wrong.yaml
     salient run wrong.yaml
     expect 1
     grep -q '^salient run: wrong.yaml:2: ' err
     salient run nofile
     expect 1
-    grep -q 'presets: demo, paper-cnn' err
+    grep -q 'presets: demo, paper-cnn, paper-samsum, paper-decoda)' err
+}
+
+@test "a wrong type or an impossible combination in a plan names file and line" {
+    plan
+    check() { # line to put in place of the last, message
+        sed '$d' plan.yaml >wrong.yaml
+        printf '%b\n' "$1" >>wrong.yaml
+        salient run wrong.yaml
+        expect 2
+        first_line "salient run: wrong.yaml:$2"
+        [ ! -e planned ]
+    }
+    check 'heads: {model: m.gguf, permutations: many}' '13: heads: --permutations takes a whole number from 0 to 1000000, not '"'many'"
+    check 'heads: {model: m.gguf, drop-zero: 3}' '13: this option is true or false'
+    check 'heads: [3]' '13: a mapping of options is needed'
+    check 'states: {model: [a.gguf, {b: c}]}' '13: only plain values can stand in a list'
+    check 'states: {model: $model}' '13: $model stands for the plan'"'"'s model, and the plan has no line `model: FILE` (or give --set model=FILE)'
+    check 'states:\n  model: m.gguf\n  random-weights: none' "14: states: --random-weights: 'none' is no number of copies (1 to 100) and no list of seeds"
+    check 'states: {model: m.gguf, keep-embeddings: true}' '13: states: --keep-embeddings belongs to --random-weights'
+    check 'probe: {attention: true}' '13: probe: --attention belongs to --probe article'
+    check 'probe: {controls: [position, luck]}' "13: probe: --controls: there is no 'luck'"
+    check 'heads: {}' '13: heads: --model is needed'
+    check 'heads: {model: m.gguf, evidence: recieved}' "13: heads: --evidence: there is no 'recieved'; did you mean received?"
+    check 'summarize: {as: two, with: [lead, tail]}' '13: this stage stands in the file twice; make it a list'
+    sed 's/with: .*/with: [lead, tail]\n  as: two/' plan.yaml >wrong.yaml
+    salient run wrong.yaml
+    expect 2
+    first_line 'salient run: wrong.yaml:8: summarize: --as names one summarizer, but there are 2 --with'
+}
+
+@test "\$model in a plan is the model that its line or --set names" {
+    printf 'study: s\nmodel: one.gguf\nsummarize: {with: [lead, $model]}\nheads: {model: $model}\nprobe: {model: $model}\n' >plan.yaml
+    salient run plan.yaml --dry-run
+    expect 0
+    [ "$(grep -c 'one.gguf' out)" -eq 3 ]
+    salient run plan.yaml --dry-run --set model=two.gguf
+    expect 0
+    [ "$(grep -c 'two.gguf' out)" -eq 3 ]
+    lacks out 'one.gguf'
+}
+
+@test "heads, states and probes of a plan equal their commands, row for row" {
+    MODEL=$(find -L "$DEPS/models" -name '*Q4_1.gguf' 2>/dev/null | head -n 1)
+    [ -n "$MODEL" ] || skip "no demo model below $DEPS/models: scripts/deps brings it"
+    write_six_articles
+    cat >plan.yaml <<YAML
+study: planned
+model: $MODEL
+import: {files: articles.jsonl, corpus: news}
+summarize: {with: lead, lengths: "5:25:5"}
+importance:
+heads: {model: \$model, by: lead, layers: representative, permutations: 64}
+states:
+  - {model: \$model, layers: "0,15"}
+  - {model: \$model, layers: "0,15", random-weights: 1}
+probe: {model: \$model, by: lead, layers: "0,15", controls: [position, task, random], seeds: 2}
+YAML
+    salient run plan.yaml
+    expect 0
+    salient import typed articles.jsonl --corpus news && expect 0
+    salient summarize typed --with lead --lengths 5:25:5 && expect 0
+    salient importance typed && expect 0
+    salient heads typed --model "$MODEL" --by lead --layers representative --permutations 64 && expect 0
+    salient states typed --model "$MODEL" --layers 0,15 && expect 0
+    salient states typed --model "$MODEL" --layers 0,15 --random-weights 1 && expect 0
+    salient probe typed --model "$MODEL" --by lead --layers 0,15 --controls position,task,random --seeds 2 && expect 0
+    for table in documents summaries importance scores heads states probes; do
+        "$SALIENT" export planned --table $table >planned.out
+        "$SALIENT" export typed --table $table >typed.out
+        [ -s planned.out ] || { echo "no rows: $table"; return 1; }
+        cmp planned.out typed.out
+    done
+    for file in planned/states/*/*.safetensors; do
+        cmp "$file" "typed/${file#planned/}"
+    done
+    salient run plan.yaml
+    expect 0
+    grep -q 'states: strict: 0 documents done, 6 kept' err
+    "$SALIENT" export planned --table probes >again.out
+    "$SALIENT" export typed --table probes | cmp - again.out
 }
 
 @test "every preset is a plan that the program understands" {
