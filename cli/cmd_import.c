@@ -24,8 +24,8 @@ struct import_options {
 static const char *const kinds[] = {"auto", "news", "dialogue", NULL};
 static const char *const formats[] = {"auto", "json", "jsonl", "csv", "tsv", "txt", NULL};
 static const char *const document_fields[] = {"text", "id", "reference", "lang", "kind", NULL};
-static const char *const summary_fields[] = {"text",    "id",     "reference", "lang", "kind",
-                                             "summary", "length", "replica",   NULL};
+static const char *const summary_fields[] = {"text",    "id",     "reference", "lang",       "kind",
+                                             "summary", "length", "replica",   "importance", NULL};
 
 #define AT(field) offsetof(struct import_options, field)
 static const struct option_row rows[] = {
@@ -35,7 +35,7 @@ static const struct option_row rows[] = {
      "text; stdin)"},
     {"map", 0, OPTION_LIST, AT(map), NULL, 0, 0, "OURS=THEIRS", NULL, "What is imported",
      "take our field (text, id, reference, lang, kind; with --summaries also summary, length, "
-     "replica) from a field of the input; "
+     "replica, importance) from a field of the input; "
      "several separated by commas; may be repeated"},
     {"lang", 0, OPTION_TEXT, AT(language), "en", 0, 0, "CODE", NULL, "What is imported",
      "language of records that name none"},
@@ -47,7 +47,8 @@ static const struct option_row rows[] = {
     {"limit", 0, OPTION_COUNT, AT(limit), NULL, 1, 1e15, "N", NULL, "What is imported",
      "records of each file at most (default: all)"},
     {"summaries", 0, OPTION_FLAG, AT(summaries), NULL, 0, 0, NULL, NULL, "Summaries made elsewhere",
-     "the records are summaries (predictions.json of the paper's code, or the like)"},
+     "the records are summaries (predictions.json of the paper's code, or the like), or hold "
+     "importance itself (word_importance: {word: y})"},
     {"as", 0, OPTION_TEXT, AT(as), NULL, 0, 0, "NAME", NULL, "Summaries made elsewhere",
      "name of their summarizer in the study (default: the file's name without extension)"},
     {0}};
@@ -203,8 +204,8 @@ const struct command command_import = {
     "on "
     "where an earlier run broke off; hf:OWNER/NAME/PATTERN fetches JSON files of its repository (* "
     "and ? "
-    "within a folder, ** across folders), each predictions.json among them as summaries. HF_TOKEN, "
-    "where "
+    "within a folder, ** across folders), each predictions.json among them as summaries, or, where "
+    "there is none, each generated_summaries_with_word_importance*.json. HF_TOKEN, where "
     "set, opens what wants a key.\n\n"
     "A malformed file is refused whole; a record that cannot be used is skipped and listed. "
     "Importing a file twice changes "
@@ -212,6 +213,4 @@ const struct command command_import = {
     examples,
     options,
     sizeof(struct import_options),
-    run,
-    NULL,
-    NULL};
+    run};

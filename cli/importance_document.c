@@ -48,14 +48,22 @@ static int add_word(sal_buffer *out, const char *bytes, size_t length, double im
 }
 
 static int add_legend(sal_buffer *out, const struct importance_view *view,
-                      const sal_summarizer_info *summarizer, int64_t of, sal_error *err) {
+                      const sal_summarizer_info *summarizer, const sal_importance_list *list,
+                      sal_error *err) {
     sal_buffer name = {0};
     const bool color = view->session->terminal.color_output;
     int status = text_add_harmless(&name, summarizer->name, strlen(summarizer->name), false, err);
     if (status == 0) {
-        status = sal_buffer_add_format(
-            out, err, "%s, %" PRId64 " summaries, %s; share of them that keep a word: ",
-            name.bytes == NULL ? "" : name.bytes, of, sal_protocol_name(view->protocol));
+        status = sal_buffer_add_format(out, err, "%s, ", name.bytes == NULL ? "" : name.bytes);
+    }
+    if (status == 0) {
+        status = list->counted
+                     ? sal_buffer_add_format(
+                           out, err,
+                           "%" PRId64 " summaries, %s; share of them that keep a word: ", list->of,
+                           sal_protocol_name(view->protocol))
+                     : sal_buffer_add_format(out, err, "importance as imported, %s: ",
+                                             sal_protocol_name(view->protocol));
     }
     if (status == 0 && !color) {
         status = sal_buffer_add_string(out, "word¹ .1 … word¹⁰ all", err);
@@ -103,7 +111,7 @@ static int print_one(const struct importance_view *view, const sal_document *doc
     if (status == 0 && list != NULL) {
         status = sal_buffer_add_string(&out, *printed ? "\n" : "", err);
         if (status == 0) {
-            status = add_legend(&out, view, summarizer, list->of, err);
+            status = add_legend(&out, view, summarizer, list, err);
         }
         if (status == 0) {
             status = add_document(&out, view, document, words, list, err);

@@ -23,8 +23,13 @@ static int add_row(sal_buffer *out, const struct importance_view *view,
     object_text(&row, "summarizer", summarizer);
     object_text(&row, "protocol", sal_protocol_name(view->protocol));
     object_text(&row, "word", list->rows[i].word);
-    object_integer(&row, "count", list->rows[i].count);
-    object_integer(&row, "of", list->of);
+    if (list->counted) {
+        object_integer(&row, "count", list->rows[i].count);
+        object_integer(&row, "of", list->of);
+    } else {
+        object_number(&row, "count", (double)NAN);
+        object_number(&row, "of", (double)NAN);
+    }
     object_number(&row, "importance", importance_of(list, i));
     object_truth(&row, "content_word", list->rows[i].content);
     object_truth(&row, "in_document", list->rows[i].in_document);

@@ -280,7 +280,7 @@ static void wrong_options_are_refused(void **state) {
     fails(&f, "a.jsonl", "{}", &(sal_import_options){.map = unknown, .map_count = 1, .limit = -1},
           SAL_EINVAL,
           "--map knows no field \"txt\": it maps text, id, reference, lang and kind, with "
-          "--summaries also summary, length and replica");
+          "--summaries also summary, length, replica and importance");
     fails(&f, "a.jsonl", "{}", &(sal_import_options){.map = twice, .map_count = 2, .limit = -1},
           SAL_EINVAL, "--map names the field text twice: a and b");
     fails(&f, "a.jsonl", "{}", &(sal_import_options){.map = summary, .map_count = 1, .limit = -1},

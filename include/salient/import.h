@@ -18,7 +18,7 @@ extern "C" {
 #define SAL_IMPORT_MAXIMUM_DEPTH 64                  /* nesting of JSON */
 
 /** One row of --map: take our field ("text", "id", "reference", "lang", "kind"; with summaries also "summary", "length",
- *  "replica") from the input's field. */
+ *  "replica", "importance") from the input's field. */
 typedef struct sal_field_map {
     const char *field;
     const char *from;
@@ -48,12 +48,15 @@ typedef struct sal_import_options {
  *                follow each other). Several of one length without replica are replicas 0, 1, ... in file order. "[Error: ...]" and the
  *                like are stored as failed, "[Content restricted]" and empty texts as refused, with their text. The summarizer's
  *                configuration is the file's SHA-256 and the map.
+ *                word_importance ({word: y}, y in 0 to 1) is kept as it came where at most one summary of the document comes with it;
+ *                where they all come, importance is computed from them. A record may hold it without a summary.
  *  A field that --map gives to one of ours serves as no other; one that no record has is an error.
  *
  *  hf:           The corpus is called NAME. Without CONFIG and SPLIT: the only ones there are, else those that the paper uses
  *                (cnn_dailymail: 3.0.0, test; SAMSum: test), else test. Of a pattern each file is a transaction; a file that holds
  *                neither documents nor summaries is told and counted. predictions.json holds summaries: their summarizer is called by its
- *                two folders, their corpus by the last one; other files beside it are left out.
+ *                two folders, their corpus by the last one; other files beside it that fit the pattern are left out. Where it is missing,
+ *                generated_summaries_with_word_importance.json, then ..._deduplicated.json, takes its place.
  *                SALIENT_HUB and SALIENT_HUB_ROWS: other addresses than Hugging Face's.
  *  progress      note(): each skipped record as "FILE:line: skipped: why"; update() counts records, their total is not known (0)
  *  out    *tally added to: done = documents (or summaries) added, kept = already there, failed = skipped records

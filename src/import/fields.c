@@ -25,6 +25,7 @@ static const struct {
     [IMPORT_LENGTH] = {"length", true, true, {"length", "criteria"}},
     [IMPORT_REPLICA] = {"replica", true, true, {"replica"}},
     [IMPORT_STATUS] = {"status", false, true, {"status"}},
+    [IMPORT_IMPORTANCE] = {"importance", true, true, {"word_importance"}},
 };
 
 const char *import_field_name(import_name name) {
@@ -49,7 +50,7 @@ static int map_field(import_map *map, const sal_field_map *row, sal_error *err) 
     }
     return sal_fail(err, SAL_EINVAL,
                     "--map knows no field \"%s\": it maps text, id, reference, lang and kind, with "
-                    "--summaries also summary, length and replica",
+                    "--summaries also summary, length, replica and importance",
                     row->field);
 }
 

@@ -6,7 +6,13 @@
 #include "io/hub.h"
 #include "io/partial.h"
 
-static const char predictions[] = "predictions.json";
+/* Files that the published code makes of each other; the first one of a folder holds all that the later ones do. */
+static const char *const summaries_files[] = {
+    "predictions.json",
+    "generated_summaries_with_word_importance.json",
+    "generated_summaries_with_word_importance_deduplicated.json",
+};
+enum { SUMMARIES_FILES = sizeof summaries_files / sizeof summaries_files[0] };
 
 typedef struct hub_import {
     sal_study *study;
@@ -78,7 +84,17 @@ static int import_rows(hub_import *job, const char *rest, sal_error *err) {
 
 /* ---- files of a repository ----------------------------------------------------------------- */
 
-/* The summarizer of a predictions.json is called by its two folders, MODEL/DATASET; its corpus by the last one. */
+/* Place of a file among summaries_files; SUMMARIES_FILES: none of them. */
+static int rank_of(const char *path) {
+    int rank = 0;
+
+    while (rank < SUMMARIES_FILES && strcmp(base_of(path), summaries_files[rank]) != 0) {
+        rank++;
+    }
+    return rank;
+}
+
+/* The summarizer of such a file is called by its two folders, MODEL/DATASET; its corpus by the last one. */
 static int name_by_folders(const char *path, sal_buffer *as, sal_buffer *corpus, sal_error *err) {
     const char *end = strrchr(path, '/');
     const char *starts[2] = {path, path};
@@ -104,7 +120,7 @@ static int import_one(hub_import *job, const sal_hub_file *file, const char *pat
     sal_buffer corpus = {0};
     int code = SAL_OK;
 
-    if (strcmp(base_of(file->path), predictions) == 0) {
+    if (rank_of(file->path) < SUMMARIES_FILES) {
         options.summaries = true;
         code = name_by_folders(file->path, &as, &corpus, err);
     }
@@ -160,15 +176,17 @@ static int import_repository_file(hub_import *job, const sal_hub_file *file, sal
     return code;
 }
 
-/* Is there a predictions.json in the folder of this other file? */
-static bool is_beside_predictions(const sal_hub_tree *tree, const char *path) {
+/* Is there, among those that fit, a file of the same folder from which this one was made? */
+static bool is_made_from_another(const sal_hub_tree *tree, const char *pattern, const char *path) {
     const size_t folder = (size_t)(base_of(path) - path);
+    const int rank = rank_of(path);
 
     for (size_t i = 0; i < tree->count; i++) {
         const char *other = tree->files[i].path;
 
-        if (strncmp(other, path, folder) == 0 && strcmp(other + folder, predictions) == 0) {
-            return strcmp(path + folder, predictions) != 0;
+        if (strncmp(other, path, folder) == 0 && base_of(other) == other + folder &&
+            rank_of(other) < rank && import_path_matches(pattern, other)) {
+            return true;
         }
     }
     return false;
@@ -187,7 +205,7 @@ static int import_files(hub_import *job, const char *pattern, sal_error *err) {
             continue;
         }
         found++;
-        if (is_beside_predictions(&tree, file->path)) {
+        if (is_made_from_another(&tree, pattern, file->path)) {
             beside++;
             continue;
         }
@@ -202,8 +220,9 @@ static int import_files(hub_import *job, const char *pattern, sal_error *err) {
                         job->source, job->first.text);
     }
     if (code == SAL_OK && beside > 0) {
-        sal_progress_note(job->progress, "files beside a predictions.json are computed from it: "
-                                         "left out");
+        sal_progress_note(job->progress, "files beside a predictions.json, or beside a "
+                                         "generated_summaries_with_word_importance.json, are "
+                                         "computed from it: left out");
     }
     sal_hub_tree_free(&tree);
     return code;

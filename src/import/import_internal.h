@@ -16,6 +16,7 @@ typedef enum import_name {
     IMPORT_LENGTH,
     IMPORT_REPLICA,
     IMPORT_STATUS,
+    IMPORT_IMPORTANCE,
     IMPORT_NAMES
 } import_name;
 

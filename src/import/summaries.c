@@ -4,6 +4,7 @@
 
 #include "import/import_internal.h"
 #include "import/slots.h"
+#include "import/word_importance.h"
 #include "salient/json.h"
 #include "salient/text.h"
 
@@ -14,6 +15,8 @@ typedef struct summary_importer {
     import_slots slots;
     sal_document *document;     /* that of the last record: mostly the next one's too */
     int64_t failed;             /* summaries that came as errors */
+    int64_t words_alone;        /* documents whose importance is kept as it came */
+    int64_t words_dropped;      /* documents whose importance came beside all their summaries */
     sal_summary_list *existing; /* its summaries by this summarizer, from before this file */
 } summary_importer;
 
@@ -30,9 +33,9 @@ static int write_config(const import_job *job, const char *digest, sal_buffer *c
     const sal_sink sink = sal_buffer_sink(config);
     bool first = true;
     /* Sorted: text comes after summary, replica after reference. */
-    static const import_name sorted[] = {IMPORT_ID,      IMPORT_KIND,      IMPORT_LANGUAGE,
-                                         IMPORT_LENGTH,  IMPORT_REFERENCE, IMPORT_REPLICA,
-                                         IMPORT_SUMMARY, IMPORT_TEXT};
+    static const import_name sorted[] = {IMPORT_ID,       IMPORT_IMPORTANCE, IMPORT_KIND,
+                                         IMPORT_LANGUAGE, IMPORT_LENGTH,     IMPORT_REFERENCE,
+                                         IMPORT_REPLICA,  IMPORT_SUMMARY,    IMPORT_TEXT};
     int code = sal_sink_format(&sink, err, "{\"file_sha256\":\"%s\",\"kind\":\"import\",\"map\":{",
                                digest);
 
@@ -219,20 +222,98 @@ static int place(summary_importer *importer, const sal_record *record, const imp
     return code == SAL_OK ? store(importer, found, replica, err) : code;
 }
 
+/* What a record brings. */
+typedef struct entry {
+    import_record found;
+    import_summary summary;
+    bool has_summary;
+    import_words words; /* its importance; count 0: none */
+} entry;
+
+/* return SAL_OK; *unusable is then set with the reason in *why when the record cannot be used */
+static int read_entry(import_job *job, const sal_record *record, entry *out, bool *unusable,
+                      sal_error *why, sal_error *err) {
+    const sal_field *importance = import_find(&job->map, record, IMPORT_IMPORTANCE);
+    int code = import_read_record(job, record, &out->found, why);
+
+    out->has_summary = importance == NULL || import_find(&job->map, record, IMPORT_SUMMARY) != NULL;
+    if (code == SAL_OK && out->has_summary) {
+        code = import_read_summary(job, record, &out->summary, why);
+    }
+    if (code == SAL_OK && importance != NULL) {
+        code = import_read_words(importance, &out->words, why);
+    }
+    *unusable = code != SAL_OK;
+    return code == SAL_ENOMEM ? sal_fail_memory(err, "a record") : SAL_OK;
+}
+
+/* A record that holds importance alone, once for each document. */
+static int place_words_alone(summary_importer *importer, const sal_record *record, bool stored,
+                             bool *skipped, sal_error *err) {
+    static const int no_length = -1;
+    int replica = 0;
+    sal_error why = {0};
+    const int code = import_slots_fill(&importer->slots, importer->document->key, no_length,
+                                       &replica, skipped, err);
+
+    if (code == SAL_OK && *skipped) {
+        (void)sal_fail(&why, SAL_EEXISTS, "importance of document \"%.100s\" came before",
+                       importer->document->id);
+        return import_skip(importer->job, record->line, why.text, err);
+    }
+    importer->job->tally.kept += stored;
+    importer->job->tally.done += !stored;
+    return code;
+}
+
+/* Importance is kept as it came where at most one summary is there to compute it from: where all of them are, it is computed. */
+static int place_words(summary_importer *importer, const sal_record *record, const entry *e,
+                       sal_error *err) {
+    sal_study *study = importer->job->study;
+    const int64_t document = importer->document->key;
+    sal_imported_list *stored = NULL;
+    sal_summary_list *summaries = NULL;
+    bool skipped = false;
+    int code = sal_study_get_imported(study, document, importer->summarizer, &stored, err);
+
+    if (code == SAL_OK) {
+        code = sal_study_get_summaries(study, document, importer->summarizer, &summaries, err);
+    }
+    if (code == SAL_OK && !e->has_summary) {
+        code = place_words_alone(importer, record, import_words_equal(&e->words, stored), &skipped,
+                                 err);
+    }
+    if (code == SAL_OK && !skipped && summaries->count <= 1) {
+        importer->words_alone++;
+        if (!import_words_equal(&e->words, stored)) {
+            code = sal_study_put_imported(study, document, importer->summarizer, e->words.items,
+                                          e->words.count, err);
+        }
+    } else if (code == SAL_OK && !skipped && stored != NULL) {
+        importer->words_alone--;
+        importer->words_dropped++;
+        code = sal_study_put_imported(study, document, importer->summarizer, NULL, 0, err);
+    }
+    sal_imported_list_free(stored);
+    sal_summary_list_free(summaries);
+    return code;
+}
+
 static int import_one(summary_importer *importer, const sal_record *record, sal_error *err) {
     import_job *job = importer->job;
     sal_error why = {0};
-    import_record found = {0};
-    import_summary summary = {0};
+    entry e = {0};
     const char *id = NULL;
-    bool unusable = import_read_record(job, record, &found, &why) != SAL_OK ||
-                    import_read_summary(job, record, &summary, &why) != SAL_OK;
-    int code = unusable ? SAL_OK : import_identify(job, record, &found, &id, err);
+    bool unusable = false;
+    int code = read_entry(job, record, &e, &unusable, &why, err);
 
-    if (code == SAL_OK && !unusable && !is_current(importer, id)) {
-        code = find_document(importer, id, &found, &unusable, &why, err);
+    if (code == SAL_OK && !unusable) {
+        code = import_identify(job, record, &e.found, &id, err);
     }
-    if (code == SAL_OK && !unusable && has_other_text(importer, &found)) {
+    if (code == SAL_OK && !unusable && !is_current(importer, id)) {
+        code = find_document(importer, id, &e.found, &unusable, &why, err);
+    }
+    if (code == SAL_OK && !unusable && has_other_text(importer, &e.found)) {
         unusable = true;
         (void)sal_fail(&why, SAL_EEXISTS,
                        "the id \"%.100s\" is taken by another text in corpus \"%.100s\"%s", id,
@@ -240,11 +321,14 @@ static int import_one(summary_importer *importer, const sal_record *record, sal_
                        job->options->corpus == NULL ? "; --corpus NAME puts these apart" : "");
     }
     if (code == SAL_OK && unusable) {
-        return import_skip(job, record->line, why.text, err);
+        code = import_skip(job, record->line, why.text, err);
+    } else if (code == SAL_OK && e.has_summary) {
+        code = place(importer, record, &e.summary, err);
     }
-    if (code == SAL_OK) {
-        code = place(importer, record, &summary, err);
+    if (code == SAL_OK && !unusable && e.words.count > 0) {
+        code = place_words(importer, record, &e, err);
     }
+    import_words_free(&e.words);
     return code == SAL_OK ? SAL_OK
                           : sal_fail_in(err, code, "%s:%lld", sal_reader_name(job->reader),
                                         (long long)record->line);
@@ -271,6 +355,35 @@ static int note_failures(const summary_importer *importer, sal_error *err) {
     return code;
 }
 
+/* Where importance comes from decides what can be said of it. */
+static int note_words(const summary_importer *importer, sal_error *err) {
+    const import_job *job = importer->job;
+    sal_buffer note = {0};
+    int code = SAL_OK;
+
+    if (importer->words_alone > 0) {
+        code = sal_buffer_add_format(
+            &note, err,
+            "%s: importance of %lld documents is kept as it came: its reliability is unknown",
+            sal_reader_name(job->reader), (long long)importer->words_alone);
+        if (code == SAL_OK) {
+            sal_progress_note(job->progress, note.bytes);
+        }
+    }
+    if (code == SAL_OK && importer->words_dropped > 0) {
+        sal_buffer_clear(&note);
+        code = sal_buffer_add_format(
+            &note, err,
+            "%s: importance of %lld documents is computed from their summaries, which came too",
+            sal_reader_name(job->reader), (long long)importer->words_dropped);
+        if (code == SAL_OK) {
+            sal_progress_note(job->progress, note.bytes);
+        }
+    }
+    sal_buffer_free(&note);
+    return code;
+}
+
 int import_summaries(import_job *job, const char *digest, sal_error *err) {
     summary_importer importer = {.job = job};
     const sal_record *record = NULL;
@@ -290,6 +403,9 @@ int import_summaries(import_job *job, const char *digest, sal_error *err) {
     }
     if (code == SAL_OK) {
         code = note_failures(&importer, err);
+    }
+    if (code == SAL_OK) {
+        code = note_words(&importer, err);
     }
     forget_document(&importer);
     import_slots_free(&importer.slots);

@@ -6,6 +6,7 @@ static int copy_rows(const sal_word_table *table, sal_importance_list *list, sal
     if (list->rows == NULL)
         return sal_fail_memory(err, "importance");
     list->of = table->of;
+    list->counted = true;
     for (size_t i = 0; i < table->word_count; i++) {
         const sal_table_word *word = &table->words[i];
         char *bytes = sal_copy_bytes(word->bytes, word->length);

@@ -42,6 +42,20 @@ int sal_word_table_make(const sal_text *text, sal_importance_choices choices,
                         sal_word_table *table, sal_error *err) SAL_MUST_CHECK;
 void sal_word_table_free(sal_word_table *table);
 
+/** Whose rows are made, and what they come from. */
+typedef struct sal_importance_place {
+    const sal_document *document;
+    int64_t summarizer;
+    sal_protocol protocol;
+    const char *inputs; /* hash */
+} sal_importance_place;
+
+/** Store imported importance as rows of the study (imported.c); stopwords may be NULL.
+ *  errs   SAL_EFORMAT, SAL_ENOMEM, those of the study */
+int sal_importance_put_imported(sal_study *study, const sal_text *text,
+                                const sal_importance_place *place, const sal_stopwords *stopwords,
+                                const sal_imported_list *imported, sal_error *err) SAL_MUST_CHECK;
+
 /** Which words a measure is taken over. */
 typedef enum sal_word_set { SAL_ALL_WORDS, SAL_CONTENT_WORDS, SAL_WORD_SETS } sal_word_set;
 
@@ -84,7 +98,7 @@ typedef struct sal_score_sums {
     sal_document_measures *documents;
     size_t document_count;
     size_t document_capacity;
-    int64_t with_halves;        /* documents with two summaries or more */
+    int64_t with_halves; /* documents with two summaries or more, or with imported importance */
     int64_t without_importance; /* documents of which no summary counts */
     int64_t statuses[SAL_STATUS_FAILED + 1];
     sal_length_audit *lengths; /* sorted by length */
@@ -96,6 +110,10 @@ typedef struct sal_score_sums {
  *  in     counts [summaries->count] as in the table */
 int sal_score_sums_add(sal_score_sums *sums, const sal_summary_list *summaries, const bool *counts,
                        const sal_document_measures *measures, sal_error *err) SAL_MUST_CHECK;
+
+/** Add a document whose importance is imported: no reliability, its summaries (none or one) are audited alone. */
+int sal_score_sums_add_imported(sal_score_sums *sums, const sal_summary_list *summaries,
+                                sal_error *err) SAL_MUST_CHECK;
 
 /** The scores of importance.h from the sums; corpus, summarizer and protocol are left for the caller to fill.
  *  out    *scores [*count], freed with sal_free; their strings are static */

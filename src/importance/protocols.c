@@ -182,12 +182,16 @@ static int run_summaries(protocols_stage *stage, const sal_document *document,
     return status;
 }
 
+/* Imported importance is the same by both protocols but for its spelling: nothing to lay side by side. */
 static int run_document(protocols_stage *stage, int64_t key, int64_t summarizer, sums *s,
                         sal_error *err) {
     sal_document *document = NULL;
     sal_summary_list *summaries = NULL;
+    sal_imported_list *imported = NULL;
     int status = sal_study_get_summaries(stage->study, key, summarizer, &summaries, err);
-    if (status == SAL_OK && summaries->count > 0)
+    if (status == SAL_OK)
+        status = sal_study_get_imported(stage->study, key, summarizer, &imported, err);
+    if (status == SAL_OK && imported == NULL && summaries->count > 0)
         status = sal_study_get_document(stage->study, key, &document, err);
     if (status == SAL_OK && document != NULL)
         status = run_summaries(stage, document, summaries, s, err);
@@ -195,6 +199,7 @@ static int run_document(protocols_stage *stage, int64_t key, int64_t summarizer,
         status = sal_fail_in(err, status, "document %.200s", document->id);
     sal_document_free(document);
     sal_summary_list_free(summaries);
+    sal_imported_list_free(imported);
     return status;
 }
 

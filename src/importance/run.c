@@ -69,9 +69,10 @@ static void hash_field(sal_sha256 *hash, const char *bytes, size_t length) {
     sal_sha256_add(hash, bytes, length);
 }
 
+/* imported NULL: importance comes from the summaries */
 static void hash_inputs(const importance_stage *stage, const sal_document *document,
-                        const sal_summary_list *summaries, const sal_stopwords *stopwords,
-                        char digest[65]) {
+                        const sal_summary_list *summaries, const sal_imported_list *imported,
+                        const sal_stopwords *stopwords, char digest[65]) {
     sal_sha256 hash;
     const char *list = stopwords == NULL ? "" : sal_stopwords_digest(stopwords);
     const char *protocol = sal_protocol_name(stage->options->protocol);
@@ -81,7 +82,14 @@ static void hash_inputs(const importance_stage *stage, const sal_document *docum
     hash_field(&hash, document->language, strlen(document->language));
     hash_field(&hash, protocol, strlen(protocol));
     hash_field(&hash, list, strlen(list));
-    for (size_t i = 0; i < summaries->count; i++) {
+    for (size_t i = 0; imported != NULL && i < imported->count; i++) {
+        const sal_imported_word *word = &imported->words[i];
+        char importance[40];
+        int length = snprintf(importance, sizeof importance, "imported %.17g", word->importance);
+        hash_field(&hash, importance, (size_t)length);
+        hash_field(&hash, word->word, strlen(word->word));
+    }
+    for (size_t i = 0; imported == NULL && i < summaries->count; i++) {
         const sal_summary *summary = &summaries->items[i];
         char place[64];
         int length = snprintf(place, sizeof place, "%d %d %s", summary->length, summary->replica,
@@ -164,7 +172,7 @@ static int run_summaries(importance_stage *stage, const sal_document *document, 
     int status = find_stopwords(stage, document->language, &stopwords, err);
     if (status != SAL_OK)
         return status;
-    hash_inputs(stage, document, summaries, stopwords, inputs);
+    hash_inputs(stage, document, summaries, NULL, stopwords, inputs);
     status = is_up_to_date(stage, document->key, summarizer, inputs, &up_to_date, err);
     if (status == SAL_OK)
         status = measure_unit(stage, document, summaries, stopwords, &table, &measures, err);
@@ -180,24 +188,55 @@ static int run_summaries(importance_stage *stage, const sal_document *document, 
     return status;
 }
 
-/* One (document, summarizer); nothing where the summarizer has no summary of the document. */
+/* Importance that came with an import: there is nothing to measure on it. */
+static int run_imported(importance_stage *stage, const sal_document *document, int64_t summarizer,
+                        const sal_summary_list *summaries, const sal_imported_list *imported,
+                        sal_score_sums *sums, sal_error *err) {
+    const sal_stopwords *stopwords = NULL;
+    char inputs[65];
+    bool up_to_date = false;
+    int status = find_stopwords(stage, document->language, &stopwords, err);
+    if (status != SAL_OK)
+        return status;
+    hash_inputs(stage, document, summaries, imported, stopwords, inputs);
+    const sal_importance_place place = {document, summarizer, stage->options->protocol, inputs};
+    status = is_up_to_date(stage, document->key, summarizer, inputs, &up_to_date, err);
+    if (status == SAL_OK && !up_to_date)
+        status = sal_importance_put_imported(stage->study, stage->text, &place, stopwords, imported,
+                                             err);
+    if (status == SAL_OK)
+        status = sal_score_sums_add_imported(sums, summaries, err);
+    if (status == SAL_OK && up_to_date)
+        stage->tally->kept++;
+    else if (status == SAL_OK)
+        stage->tally->done++;
+    return status;
+}
+
+/* One (document, summarizer); nothing where the summarizer has nothing of the document. */
 static int run_unit(importance_stage *stage, int64_t key, const sal_summarizer_info *summarizer,
                     sal_score_sums *sums, sal_error *err) {
     sal_document *document = NULL;
     sal_summary_list *summaries = NULL;
+    sal_imported_list *imported = NULL;
     int status = sal_study_get_summaries(stage->study, key, summarizer->key, &summaries, err);
-    if (status != SAL_OK || summaries->count == 0)
+    if (status == SAL_OK && strcmp(summarizer->kind, "import") == 0)
+        status = sal_study_get_imported(stage->study, key, summarizer->key, &imported, err);
+    if (status != SAL_OK || (summaries->count == 0 && imported == NULL))
         goto done;
     status = sal_study_get_document(stage->study, key, &document, err);
     if (status != SAL_OK)
         goto done;
-    status = run_summaries(stage, document, summarizer->key, summaries, sums, err);
+    status = imported != NULL
+                 ? run_imported(stage, document, summarizer->key, summaries, imported, sums, err)
+                 : run_summaries(stage, document, summarizer->key, summaries, sums, err);
     if (status != SAL_OK)
         status = sal_fail_in(err, status, "document %.200s of corpus %.200s, summarizer %.200s",
                              document->id, document->corpus, summarizer->name);
 done:
     sal_document_free(document);
     sal_summary_list_free(summaries);
+    sal_imported_list_free(imported);
     return status;
 }
 

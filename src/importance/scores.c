@@ -73,6 +73,24 @@ int sal_score_sums_add(sal_score_sums *sums, const sal_summary_list *summaries, 
     return SAL_OK;
 }
 
+int sal_score_sums_add_imported(sal_score_sums *sums, const sal_summary_list *summaries,
+                                sal_error *err) {
+    sal_document_measures undefined;
+    bool *counts = sal_calloc(summaries->count, sizeof *counts);
+    if (counts == NULL)
+        return sal_fail_memory(err, "scores");
+    for (size_t set = 0; set < SAL_WORD_SETS; set++)
+        undefined.pearson[set] = undefined.spearman[set] = undefined.consistency[set] = NAN;
+    for (size_t i = 0; i < summaries->count; i++)
+        counts[i] = summaries->items[i].status <= SAL_STATUS_TRUNCATED;
+    const int64_t without = sums->without_importance;
+    int status = sal_score_sums_add(sums, summaries, counts, &undefined, err);
+    sums->without_importance = without;
+    sums->with_halves += summaries->count < 2;
+    sal_free(counts);
+    return status;
+}
+
 void sal_score_sums_free(sal_score_sums *sums) {
     sal_free(sums->documents);
     sal_free(sums->lengths);

@@ -124,6 +124,35 @@ END
     [ "$(grep -rlF hf_secret_0123 study cache out err | wc -l)" -eq 0 ]
 }
 
+@test "importance of words where there is no predictions.json" {
+    local one=files/datasets/o/imp/meta/M/cnn two=files/datasets/o/imp/meta/N/cnn
+    local name=generated_summaries_with_word_importance
+    mkdir -p $one $two
+    echo '[{"id":"a","text":"One two.","generated":"One.","criteria":"length_num_10","word_importance":{"one":0.7,"two":0.1}}]' |
+        tee $one/${name}_deduplicated.json >$two/${name}_deduplicated.json
+    echo '[{"id":"a","text":"One two.","generated":"One.","criteria":"length_num_10","word_importance":{"one":1}},
+{"id":"a","text":"One two.","generated":"Two.","criteria":"length_num_20","word_importance":{"one":1}}]' >$two/$name.json
+    start_server --files files
+    salient import study 'hf:o/imp/meta/**/*.json'
+    expect 0
+    grep -qF '3 documents done, 0 kept, 0 failed' err
+    grep -qF 'files beside a predictions.json, or beside a generated_summaries_with_word_importance.json, are computed from it: left out' err
+    salient importance study
+    expect 0
+    "$SALIENT" export study --table importance --format csv | cut -d, -f2,3,5- >list
+    same list <<'END'
+document,summarizer,word,count,of,importance,content_word,in_document
+a,M/cnn,one,7,10,0.7,false,true
+a,M/cnn,two,1,10,0.1,false,true
+a,N/cnn,one,1,2,0.5,false,true
+a,N/cnn,two,1,2,0.5,false,true
+END
+    # Asked for by its own name, it comes although its source is there.
+    salient import other 'hf:o/imp/meta/N/cnn/*_deduplicated.json'
+    expect 0
+    grep -qF 'importance of 1 documents is kept as it came' err
+}
+
 models() {
     mkdir -p files/models/o/m
     head -c 300000 /dev/urandom >files/models/o/m/tiny-Q4_K_M.gguf
