@@ -213,4 +213,6 @@ const struct command command_import = {
     examples,
     options,
     sizeof(struct import_options),
-    run};
+    run,
+    NULL,
+    NULL};
