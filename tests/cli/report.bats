@@ -109,9 +109,9 @@ END
     [ ! -s messages ] || { cat messages; false; }
     grep -q '<title>mine · salient report</title>' page.html
     ! grep -q '<img src' page.html
-    grep -q '<h3 class="agreement-head">Which attention heads follow importance</h3>' page.html
-    grep -q '<h3 class="agreement-head">Where importance can be read in hidden states</h3>' page.html
-    grep -q '<h3 class="agreement-head">Paper and strict beside each other</h3>' page.html
+    grep -qE '<h3 class="agreement-head" id="corpus-0-part-[0-9]">Which attention heads follow importance</h3>' page.html
+    grep -qE '<h3 class="agreement-head" id="corpus-0-part-[0-9]">Where importance can be read in hidden states</h3>' page.html
+    grep -qE '<h3 class="agreement-head" id="corpus-0-part-[0-9]">Paper and strict beside each other</h3>' page.html
     # a head's words: the text twice, words of both shaded; ranked words beside
     [ "$(grep -o 'harbour: importance [01]\.[0-9]*, [0-9.]* % of the head' page.html | wc -l)" -ge 4 ]
     grep -q '<ol class="ranked follow">' page.html

@@ -311,11 +311,20 @@ const salient = (() => {
                         segmented("Correlation", [{ value: "spearman", label: "Spearman" }, { value: "pearson", label: "Pearson" }],
                             state.correlation, (value) => { state.correlation = value; draw(); salient.drawCharts?.(i); }),
                         copyButton("Copy numbers", () => tableText(corpus.name)))),
+                element("nav", { class: "parts no-print", id: `parts-${i}`, "aria-label": "Parts of this corpus", hidden: true }),
                 table,
                 charts));
             draw();
             listeners.push(draw);
         });
+    }
+
+    /* The heading of a further part of a corpus, and a link to it above the table. */
+    function part(index, title) {
+        const list = document.getElementById(`parts-${index}`), id = `corpus-${index}-part-${list.children.length}`;
+        list.append(element("a", { href: `#${id}` }, title));
+        list.hidden = false;
+        return element("h3", { class: "agreement-head", id }, title);
     }
 
     /* ---- provenance ---- */
@@ -355,5 +364,5 @@ const salient = (() => {
     drawCorpora();
     drawSummarizers();
     drawRuns();
-    return { study, state, listeners, element, visible, nameOf, plural, count, fixed, percent, segmented, score, lengthsOf, summarizersOf };
+    return { study, state, listeners, element, visible, nameOf, plural, count, fixed, percent, segmented, score, lengthsOf, summarizersOf, part };
 })();

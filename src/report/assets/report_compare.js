@@ -56,7 +56,7 @@
         return [
             { type: "scatter", mode: "lines", ...line, yaxis: "y2", line: { color: charts.style("--soft"), width: 1.4 }, hoverinfo: "skip", showlegend: false },
             {
-                type: "scatter", mode: "markers+text", x: marks.x, y: marks.y, yaxis: "y2", text: marks.label, hovertext: marks.text, textposition: "top center",
+                type: "scatter", mode: "markers+text", x: marks.x, y: marks.y, yaxis: "y2", text: marks.label, hovertext: marks.text, textposition: "top right",
                 textfont: { size: 10, color: charts.style("--soft") }, marker: { size: 6, color: charts.style("--blue") },
                 hovertemplate: "%{hovertext}<extra></extra>", showlegend: false,
             },
@@ -156,7 +156,7 @@
         };
         const choose = (field) => (value) => { view[field] = value; redraw.forEach((one) => one()); };
         document.getElementById(`corpus-${index}`).append(
-            element("h3", { class: "agreement-head" }, "How the summarizers agree"),
+            salient.part(index, "How the summarizers agree"),
             element("div", { class: "tools" },
                 segmented("Words", [{ value: "all", label: "all words" }, { value: "content", label: "content words" }], view.words, choose("words")),
                 segmented("Measure", [{ value: "spearman", label: "Spearman" }, { value: "js", label: "Jensen-Shannon" }], view.measure, choose("measure")),

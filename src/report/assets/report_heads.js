@@ -227,7 +227,7 @@
             drawWords();
         }
         section.append(
-            element("h3", { class: "agreement-head" }, "Which attention heads follow importance"),
+            salient.part(index, "Which attention heads follow importance"),
             element("div", { class: "tools" }, select,
                 segmented("Words", [{ value: "all", label: "all words" }, { value: "content", label: "content words" }], view.words, (value) => { view.words = value; draw(); }),
                 segmented("Metric", metrics, view.metric, (value) => { view.metric = value; draw(); })),

@@ -165,7 +165,7 @@
             wrong.replaceChildren(element("figcaption", {}, "Where the best probe errs most"), ...list);
         }
         section.append(
-            element("h3", { class: "agreement-head" }, "Where importance can be read in hidden states"),
+            salient.part(number, "Where importance can be read in hidden states"),
             element("div", { class: "tools" }, select,
                 segmented("Words", [{ value: "all", label: "all words" }, { value: "content", label: "content words" }], view.words, (value) => { view.words = value; draw(); })),
             words, element("div", { class: "charts" }, ...figures, wrong), table);

@@ -180,7 +180,7 @@
         const draws = [];
         const parts = [importance(corpus.name), heads(corpus.name, (draw) => draws.push(draw)), probes(corpus.name, (draw) => draws.push(draw))].filter(Boolean);
         if (!parts.length) return;
-        document.getElementById(`corpus-${i}`).append(element("h3", { class: "agreement-head" }, "Paper and strict beside each other"), ...parts);
+        document.getElementById(`corpus-${i}`).append(salient.part(i, "Paper and strict beside each other"), ...parts);
         for (const draw of draws) {
             listeners.push(draw);
             draw();
