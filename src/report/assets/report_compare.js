@@ -80,6 +80,12 @@
         };
     }
 
+    /* From somewhat below the lowest step, so that the joints stay apart, to above the highest. */
+    function heights(tree) {
+        const all = tree.steps.map((step) => step.height), low = Math.min(...all), high = Math.max(...all, 0.01);
+        return [Math.max(0, low - 0.6 * (high - low)), high + 0.25 * (high - low) + 0.04 * high];
+    }
+
     function drawMap(plot, corpus) {
         const tree = treeOf(corpus);
         if (tree === null) return false;
@@ -96,7 +102,7 @@
         }, ...brackets(tree)], charts.layout({
             xaxis: { ...ticks, range: [-0.5, names.length - 0.5], tickangle: -40 },
             yaxis: { ...ticks, range: [names.length - 0.5, -0.5], domain: [0, tall.map / inner] },
-            yaxis2: { domain: [1 - tall.tree / inner, 1], range: [0, 1.25 * Math.max(...tree.steps.map((step) => step.height), 0.01)], fixedrange: true, showgrid: false, zeroline: false, tickfont: { size: 10, color: charts.style("--soft") }, title: { text: agree ? "1 − rho" : "distance" } },
+            yaxis2: { domain: [1 - tall.tree / inner, 1], range: heights(tree), fixedrange: true, showgrid: false, zeroline: false, tickfont: { size: 10, color: charts.style("--soft") }, title: { text: agree ? "1 − rho" : "distance" } },
         }), charts.config);
         return true;
     }
@@ -147,7 +153,8 @@
         const corpus = study.corpora[index].name;
         if (!namesOf(corpus).length) return;
         const map = element("div", { class: "plot" }), positions = element("div", { class: "plot" });
-        const figure = element("figure", { class: "chart" }, element("figcaption", {}, "Agreement of summarizers over the words of a document, in the order of their tree"), map);
+        const many = namesOf(corpus).length > 8 ? "chart whole" : "chart";
+        const figure = element("figure", { class: many }, element("figcaption", {}, "Agreement of summarizers over the words of a document, in the order of their tree"), map);
         const numbers = element("div", { class: "agreement-facts" });
         const draw = () => {
             figure.hidden = !drawMap(map, corpus);
@@ -162,7 +169,7 @@
                 segmented("Measure", [{ value: "spearman", label: "Spearman" }, { value: "js", label: "Jensen-Shannon" }], view.measure, choose("measure")),
                 segmented("Linkage", [{ value: "average", label: "average" }, { value: "complete", label: "complete" }], view.linkage, choose("linkage"))),
             element("div", { class: "charts" }, figure,
-                element("figure", { class: "chart" }, element("figcaption", {}, "Where in the document the kept words stand"), positions)),
+                element("figure", { class: many }, element("figcaption", {}, "Where in the document the kept words stand"), positions)),
             numbers);
         redraw.push(draw);
         listeners.push(draw);
