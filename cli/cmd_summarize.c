@@ -25,6 +25,7 @@ struct summarize_options {
     int64_t jobs;
     int64_t attempts;
     double timeout;
+    double price_in, price_out;
 };
 
 #define AT(field) offsetof(struct summarize_options, field)
@@ -69,6 +70,11 @@ static const struct option_row rows[] = {
      "times a request is sent before its summary counts as failed; the next run takes it up again"},
     {"timeout", 0, OPTION_NUMBER, AT(timeout), "300", 0.1, 86400, "SECONDS", NULL, ENDPOINTS,
      "wait for one reply"},
+    {"price-in", 0, OPTION_NUMBER, AT(price_in), NULL, 0, 1e9, "MONEY", NULL, ENDPOINTS,
+     "price of a million tokens of prompts, in the money you like: the run then tells what it "
+     "cost"},
+    {"price-out", 0, OPTION_NUMBER, AT(price_out), NULL, 0, 1e9, "MONEY", NULL, ENDPOINTS,
+     "price of a million tokens of texts"},
     {0}};
 
 /* A word without dot and slash can only be a built-in summarizer: a mistyped one is told so before any file is looked for. */
@@ -220,6 +226,8 @@ static sal_summarize_options request_of(const struct summarize_options *options)
     request.jobs = (int)options->jobs;
     request.attempts = (int)options->attempts;
     request.timeout_seconds = options->timeout;
+    request.price_in = options->price_in;
+    request.price_out = options->price_out;
     return request;
 }
 
@@ -276,7 +284,9 @@ static const char *const examples[] = {
     "salient summarize mystudy --with lead --with random --with reference",
     "salient summarize mystudy --with deps/models/SmolLM2-135M-Instruct.Q4_1.gguf "
     "--length-policy trim --template text-first",
-    "salient summarize mystudy --with api:deepseek-chat@https://api.deepseek.com --jobs 16", NULL};
+    "salient summarize mystudy --with api:deepseek-chat@https://api.deepseek.com --jobs 16 "
+    "--price-in 0.5 --price-out 2",
+    NULL};
 static const struct option_row *const options[] = {rows, options_corpus, options_threads,
                                                    options_gpu, NULL};
 

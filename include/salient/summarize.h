@@ -32,11 +32,13 @@ typedef struct sal_summarize_options {
     int attempts;           /* of one request, the first included */
     double timeout_seconds; /* for one reply */
     double backoff_seconds; /* before the second attempt; then doubled */
+    double price_in;  /* of a million tokens of prompts, in any money: told and logged; NaN: none */
+    double price_out; /* of a million tokens of texts */
     bool one_host; /* all endpoints of the command have one host: SALIENT_API_KEY may be its key */
 } sal_summarize_options;
 
 /** Defaults: lengths 10, 20, ..., 100 (static), one replica, "paper-first", "ask", presets, seed 1, 500 tokens; endpoints: 4 requests in
- *  flight, 6 attempts, 300 s for a reply, back-off from 1 s. */
+ *  flight, 6 attempts, 300 s for a reply, back-off from 1 s, no prices. */
 sal_summarize_options sal_summarize_defaults(void);
 
 /** Names of the summarizers that need no model, NULL-terminated: for help and suggestions. */

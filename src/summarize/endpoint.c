@@ -1,6 +1,8 @@
 /* An OpenAI-compatible chat endpoint (api:MODEL@BASE_URL): many requests in flight, each summary stored as it comes.
  *
- *  A text depends on its request alone, so rows do not depend on the order in which replies come. What goes wrong with one text is a
+ *  A request depends on its text alone, so rows do not depend on the order in which replies come: where the server computes each
+ *  request by itself. One that batches them rounds otherwise in company, and a sampled text may part; jobs 1 asks it for one at a
+ *  time. What goes wrong with one text is a
  *  failed row, which the next run takes up again; a refusal is final. A key that is not accepted, an address where nothing is, and a
  *  server that fails all the time end the run: what is stored is kept. */
 
@@ -16,9 +18,8 @@
 #include "summarize/endpoint.h"
 
 enum {
-    MAXIMUM_REPLY = 4 << 20,  /* bytes; a summary has a few thousand */
-    FAILURES_IN_A_ROW = 20,   /* then the run ends */
-    MAXIMUM_FINGERPRINTS = 16 /* remembered for the run log */
+    MAXIMUM_REPLY = 4 << 20, /* bytes; a summary has a few thousand */
+    FAILURES_IN_A_ROW = 20   /* then the run ends */
 };
 
 static const double default_temperature = 0.7; /* METHODS 1 */
@@ -49,9 +50,7 @@ typedef struct endpoint {
     /* What the run came to. */
     bool answered; /* a text or refusal came: address and key are right */
     int failures;  /* units in a row */
-    int64_t requests, again, tokens, prompt_tokens;
-    char fingerprints[MAXIMUM_FINGERPRINTS][80];
-    size_t fingerprint_count;
+    endpoint_usage usage;
 } endpoint;
 
 /** One text that is being made. */
@@ -235,19 +234,6 @@ static int keep_better(const endpoint *self, unit *u, sal_summary_draft *draft, 
 
 /* ---- judging replies ------------------------------------------------------------------------------- */
 
-static void remember_fingerprint(endpoint *self, const char *fingerprint) {
-    size_t i = 0;
-    while (i < self->fingerprint_count && strcmp(self->fingerprints[i], fingerprint) < 0)
-        i++;
-    if (fingerprint[0] == '\0' || self->fingerprint_count == MAXIMUM_FINGERPRINTS ||
-        (i < self->fingerprint_count && strcmp(self->fingerprints[i], fingerprint) == 0))
-        return;
-    memmove(self->fingerprints[i + 1], self->fingerprints[i],
-            (self->fingerprint_count - i) * sizeof self->fingerprints[0]);
-    snprintf(self->fingerprints[i], sizeof self->fingerprints[i], "%s", fingerprint);
-    self->fingerprint_count++;
-}
-
 /* Errors that every other request would meet too. */
 static int stop_run(const endpoint *self, const sal_http_reply *reply, const char *why,
                     sal_error *err) {
@@ -316,7 +302,7 @@ static int judge(void *context, void *item, sal_http_request *request, const sal
     unit *u = item;
     endpoint_answer answer = {0};
     int status = SAL_OK;
-    self->requests++;
+    self->usage.requests++;
     if (reply->status == 0) {
         answer.outcome = reply->permanent ? ENDPOINT_FAILED : ENDPOINT_BROKEN;
         snprintf(answer.why, sizeof answer.why, "%s", reply->problem);
@@ -326,13 +312,11 @@ static int judge(void *context, void *item, sal_http_request *request, const sal
     }
     if (status != SAL_OK)
         return status;
-    self->tokens += answer.tokens > 0 ? answer.tokens : 0;
-    self->prompt_tokens += answer.prompt_tokens > 0 ? answer.prompt_tokens : 0;
-    remember_fingerprint(self, answer.fingerprint);
+    endpoint_usage_add(&self->usage, &answer);
     if (answer.outcome == ENDPOINT_TEXT || answer.outcome == ENDPOINT_REFUSED) {
         status = settle_unit(self, u, &answer, request, verdict, err);
     } else if (answer.outcome == ENDPOINT_BROKEN && !last) {
-        self->again++;
+        self->usage.again++;
         *verdict = SAL_HTTP_AGAIN;
     } else {
         status = stop_run(self, reply, answer.why, err);
@@ -345,42 +329,15 @@ static int judge(void *context, void *item, sal_http_request *request, const sal
 
 /* ---- the run --------------------------------------------------------------------------------------- */
 
-/* What served the texts, into the run log: a fingerprint that changes says that the model behind the name did. */
-static int log_fingerprints(const endpoint *self, sal_error *err) {
-    sal_buffer name = {0};
-    sal_buffer text = {0};
-    if (self->fingerprint_count == 0)
-        return SAL_OK;
-    int status = sal_buffer_add_format(&name, err, "system_fingerprint of %s@%s",
-                                       self->address.model, self->address.host);
-    for (size_t i = 0; status == SAL_OK && i < self->fingerprint_count; i++)
-        status =
-            sal_buffer_add_format(&text, err, "%s%s", i == 0 ? "" : ", ", self->fingerprints[i]);
-    if (status == SAL_OK)
-        status = sal_study_note_run(self->study, name.bytes, text.bytes, err);
-    sal_buffer_free(&name);
-    sal_buffer_free(&text);
-    return status;
-}
-
-static void tell_usage(const endpoint *self) {
-    char line[300];
-    snprintf(
-        line, sizeof line,
-        "%.100s: %lld requests, %lld of them sent again; %lld tokens of prompts, %lld of texts",
-        self->address.model, (long long)self->requests, (long long)self->again,
-        (long long)self->prompt_tokens, (long long)self->tokens);
-    sal_progress_note(self->progress, line);
-}
-
 static int summarize_units(sal_summarizer *base, const sal_unit_desk *desk,
                            const sal_progress *progress, sal_error *err) {
     endpoint *self = (endpoint *)base;
     const sal_http_work work = {take_unit, judge, free_unit, self};
     self->desk = desk;
     int status = sal_http_run(&self->http, &work, progress, err);
-    int logged = log_fingerprints(self, status == SAL_OK ? err : NULL);
-    tell_usage(self);
+    int logged = endpoint_usage_log(&self->usage, &self->address, self->study,
+                                    status == SAL_OK ? err : NULL);
+    endpoint_usage_tell(&self->usage, self->address.model, self->progress);
     return status != SAL_OK ? status : logged;
 }
 
@@ -472,6 +429,8 @@ int sal_summarizer_open_endpoint(const sal_summarizer_setting *setting, sal_summ
     self->progress = setting->progress;
     self->http = (sal_http_options){options->jobs, options->attempts, options->backoff_seconds};
     self->timeout_seconds = options->timeout_seconds;
+    self->usage.price_in = options->price_in;
+    self->usage.price_out = options->price_out;
     self->temperature = isnan(options->temperature) ? default_temperature : options->temperature;
     self->top_p = options->top_p;
     self->top_k = options->top_k;

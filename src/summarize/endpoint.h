@@ -1,4 +1,4 @@
-/** Inside of the endpoint kind: whose address and key it is, and what a reply says. */
+/** Inside of the endpoint kind: whose address and key it is, what a reply says, and what a run came to. */
 #ifndef SALIENT_SUMMARIZE_ENDPOINT_H
 #define SALIENT_SUMMARIZE_ENDPOINT_H
 
@@ -57,5 +57,32 @@ typedef struct endpoint_answer {
 int endpoint_answer_read(long status, const char *body, size_t length, const char *key,
                          endpoint_answer *answer, sal_error *err) SAL_MUST_CHECK;
 void endpoint_answer_free(endpoint_answer *answer);
+
+/* ---- usage (endpoint_usage.c) ------------------------------------------------------------------- */
+
+#define ENDPOINT_FINGERPRINTS 16 /* remembered for the run log */
+
+/** What a run came to. Zero-initialise, then set the prices. */
+typedef struct endpoint_usage {
+    double price_in; /* of a million tokens; NaN: not given */
+    double price_out;
+    int64_t requests; /* counted by the caller */
+    int64_t again;    /* sent again, likewise */
+    int64_t tokens;
+    int64_t prompt_tokens;
+    int64_t untold;                               /* texts whose reply did not tell their tokens */
+    char fingerprints[ENDPOINT_FINGERPRINTS][80]; /* sorted */
+    size_t fingerprint_count;
+} endpoint_usage;
+
+void endpoint_usage_add(endpoint_usage *usage, const endpoint_answer *answer);
+/** Price of all tokens told, drafts that were not kept included; NaN without any price. */
+double endpoint_usage_cost(const endpoint_usage *usage);
+/** One line for the user. */
+void endpoint_usage_tell(const endpoint_usage *usage, const char *model,
+                         const sal_progress *progress);
+/** Fingerprints and cost into the run log. */
+int endpoint_usage_log(const endpoint_usage *usage, const endpoint_address *address,
+                       sal_study *study, sal_error *err) SAL_MUST_CHECK;
 
 #endif

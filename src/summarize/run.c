@@ -10,7 +10,7 @@ static const int default_lengths[] = {10, 20, 30, 40, 50, 60, 70, 80, 90, 100};
 static const int no_length[] = {0};
 
 sal_summarize_options sal_summarize_defaults(void) {
-    const double preset = (double)NAN;
+    const double preset = (double)NAN; /* of a price: none */
     return (sal_summarize_options){
         .limit = -1,
         .lengths = default_lengths,
@@ -28,6 +28,8 @@ sal_summarize_options sal_summarize_defaults(void) {
         .attempts = 6,
         .timeout_seconds = 300,
         .backoff_seconds = 1,
+        .price_in = preset,
+        .price_out = preset,
     };
 }
 

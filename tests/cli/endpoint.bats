@@ -84,6 +84,21 @@ True {"max_tokens": 50, "messages": [{"content": "You are a helpful assistant th
 END
 }
 
+@test "prices give what a run cost, told and in the run log" {
+    start_server
+    documents
+    salient summarize study --with "api:mock@$BASE" --lengths 3,5 --limit 1 --price-in 2 --price-out 10
+    expect 0
+    grep -qF 'mock: 2 requests, 0 of them sent again; 200 tokens of prompts, 14 of texts; cost 0.00054' err
+    "$SALIENT" export study --table runs | tail -n 1 |
+        grep -qF '"cost of mock@127.0.0.1\":\"0.00054'
+    # Prices change no text: the same summarizer, and nothing to pay.
+    salient summarize study --with "api:mock@$BASE" --lengths 3,5 --limit 1
+    expect 0
+    grep -qF 'mock: 0 summaries done, 2 kept' err
+    lacks err cost
+}
+
 @test "a key of no particular host is used only when the command names one host" {
     start_server
     documents
