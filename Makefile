@@ -19,7 +19,7 @@ ctest := ctest --no-tests=error --output-on-failure --parallel $(JOBS)
 export SALIENT_GOLDEN ?= $(wildcard $(CURDIR)/../shared/golden)
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps configure asan test test-fast test-asan test-long demo demo-full bench install lint lint-full format clean
+.PHONY: all help deps configure asan test test-fast test-asan test-long demo demo-full bench bench-all install lint lint-full format clean
 
 all: configure            ## build/salient (set-up first, if it was not done)
 	cmake --build $(build) --parallel $(JOBS)
@@ -60,8 +60,11 @@ demo: all                 ## a small study with the demo model, from import to r
 demo-full: all            ## the same at the full size
 	scripts/demo full
 
-bench: all                ## speed and memory, measured
+bench: all                ## speed and memory beside their peers, in one table
 	bench/run
+
+bench-all: all            ## the same with the heavy parts: PyTorch, 1 GB of import (an hour)
+	bench/run --all
 
 install: all              ## program, headers and manual pages below PREFIX
 	cmake --install $(build) --prefix "$(PREFIX)"

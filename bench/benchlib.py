@@ -227,9 +227,13 @@ def document():
 # ---- figures -------------------------------------------------------------------------------------------------------------------------
 
 
-def figure(name, value, target="", met=None, peer="", detail=""):
-    """One result: all texts but met (True, False, or None where there is no target)."""
-    return {"name": name, "value": value, "target": target, "met": met, "peer": peer, "detail": detail}
+def figure(name, value="", target="", met=None, peer="", detail="", ours="", theirs="", ratio=""):
+    """One result, a row of the table: all texts but met (True, False, or None where there is no target).
+    ours, theirs and ratio are what the table shows; value says them in one line (default: from these three)."""
+    ours = ours or value
+    value = value or "; ".join(part for part in (ratio, f"ours {ours}", f"theirs {theirs}" if theirs else "") if part)
+    return {"name": name, "value": value, "target": target, "met": met, "peer": peer, "detail": detail,
+            "ours": ours, "theirs": theirs, "ratio": ratio}
 
 
 def print_figures(figures):
