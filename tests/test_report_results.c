@@ -287,12 +287,32 @@ static void running_out_of_memory_is_an_ordinary_error(void **state) {
     close_study(study);
 }
 
+static void the_words_are_exported_worst_first(void **state) {
+    sal_error err = {0};
+    sal_buffer out = {0};
+    const sal_sink sink = sal_buffer_sink(&out);
+    (void)state;
+    sal_study *study = fill("export", true, true);
+    assert_ok(sal_export_table(study, "probe_words", NULL, SAL_FORMAT_JSONL, &sink, &err));
+    json_error_t where;
+    json_t *first = json_loadb(out.bytes, (size_t)(strchr(out.bytes, '\n') - out.bytes), 0, &where);
+    assert_non_null(first);
+    assert_string_equal(json_string_value(json_object_get(first, "word")), HOSTILE);
+    assert_string_equal(json_string_value(json_object_get(first, "summarizer")), HOSTILE);
+    assert_int_equal(json_integer_value(json_object_get(first, "layer")), 1);
+    assert_close(json_number_value(json_object_get(first, "error")), .5, 0, 0);
+    json_decref(first);
+    sal_buffer_free(&out);
+    close_study(study);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_of_strangers_stay_data),
         cmocka_unit_test(a_heads_words_read_back),
         cmocka_unit_test(samples_are_of_shown_documents_alone),
         cmocka_unit_test(probes_and_protocols_read_back),
+        cmocka_unit_test(the_words_are_exported_worst_first),
         cmocka_unit_test(running_out_of_memory_is_an_ordinary_error),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -193,6 +193,28 @@ static const export_table tables[] = {
       {"high", NUMBER},
       {"documents", NUMBER},
       {"undefined", NUMBER}}},
+    {"probe_words",
+     true,
+     "SELECT w.corpus, w.model, z.name, w.protocol, w.probe, w.loss, w.options,"
+     " nullif(w.layer, -1), w.word, w.documents, w.importance, w.importance_rank,"
+     " w.predicted_rank, w.error FROM probe_words w JOIN summarizers z USING (summarizer)"
+     " WHERE ?1 IS NULL OR w.corpus = ?1"
+     " ORDER BY w.corpus, w.model, z.name, w.protocol = 'paper', w.probe, w.loss, w.options,"
+     " w.error DESC, w.word",
+     {{"corpus", TEXT},
+      {"model", TEXT},
+      {"summarizer", TEXT},
+      {"protocol", TEXT},
+      {"probe", TEXT},
+      {"loss", TEXT},
+      {"options", TEXT},
+      {"layer", NUMBER},
+      {"word", TEXT},
+      {"documents", NUMBER},
+      {"importance", NUMBER},
+      {"importance_rank", NUMBER},
+      {"predicted_rank", NUMBER},
+      {"error", NUMBER}}},
     {"protocols",
      true,
      "SELECT corpus, stage, summarizer, nullif(model, ''), nullif(variant, ''),"
@@ -305,9 +327,10 @@ static const export_table head_documents = {
      {"metric", TEXT},
      {"value", NUMBER}}};
 
-static const char *const table_names[] = {
-    "documents", "summarizers", "summaries", "importance", "scores",  "agreement", "clusters",
-    "heads",     "probes",      "protocols", "states",     "timings", "runs",      NULL};
+static const char *const table_names[] = {"documents", "summarizers", "summaries", "importance",
+                                          "scores",    "agreement",   "clusters",  "heads",
+                                          "probes",    "probe_words", "protocols", "states",
+                                          "timings",   "runs",        NULL};
 _Static_assert(sizeof table_names / sizeof table_names[0] == TABLE_COUNT + 1,
                "every exportable table has its name in the list");
 
