@@ -81,9 +81,10 @@ static size_t align(const sal_word_table *a, const sal_word_table *b, sal_word_s
                     double *y) {
     size_t n = 0;
     for (size_t i = 0, k = 0; i < a->word_count || k < b->word_count;) {
-        const sal_table_word *left = i < a->word_count ? &a->words[i] : NULL;
-        const sal_table_word *right = k < b->word_count ? &b->words[k] : NULL;
-        const int order = left == NULL ? 1 : right == NULL ? -1 : strcmp(left->bytes, right->bytes);
+        const sal_table_word *left = &a->words[i], *right = &b->words[k];
+        const int order = i == a->word_count   ? 1
+                          : k == b->word_count ? -1
+                                               : strcmp(left->bytes, right->bytes);
         const sal_table_word *word = order <= 0 ? left : right;
         if (set == SAL_ALL_WORDS || word->content == 1) {
             x[n] = order <= 0 ? importance_of(a, left) : 0;
