@@ -57,7 +57,7 @@ test-long: all            ## every test, the long ones too
 demo: all                 ## a small study with the demo model, from import to report
 	scripts/demo
 
-demo-full: all            ## the same at the full size
+demo-full: all            ## all forty documents, fifteen summarizers, a real server
 	scripts/demo full
 
 bench: all                ## speed and memory beside their peers, in one table

@@ -49,6 +49,7 @@ int plan_write(const struct plan *plan, sal_buffer *out, sal_error *err) SAL_MUS
 /** The presets: FIRST or NEXT of (name, symbol); cli/presets/NAME.yaml is built in under sal_asset_SYMBOL_yaml. */
 #define PLAN_PRESETS(FIRST, NEXT)                                                                  \
     FIRST("demo", demo)                                                                            \
+    NEXT("demo-full", demo_full)                                                                   \
     NEXT("paper-cnn", paper_cnn)                                                                   \
     NEXT("paper-samsum", paper_samsum)                                                             \
     NEXT("paper-decoda", paper_decoda)

@@ -88,7 +88,7 @@ exports() { # study
     grep -q '^salient run: wrong.yaml:2: ' err
     salient run nofile
     expect 1
-    grep -q 'presets: demo, paper-cnn, paper-samsum, paper-decoda)' err
+    grep -q 'presets: demo, demo-full, paper-cnn, paper-samsum, paper-decoda)' err
 }
 
 @test "a wrong type or an impossible combination in a plan names file and line" {
