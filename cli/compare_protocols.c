@@ -204,11 +204,12 @@ static int print_importance(const struct compare_view *view, const sal_protocol_
 
 /* ---- heads ----------------------------------------------------------------------------------------------------------------- */
 
-static const struct column head_columns[][9] = {
+static const struct column head_columns[][10] = {
     {{"strict", "strict", "spearman"},
      {"paper", "paper", "spearman"},
      {"which words", "words", "spearman_change"},
      {"values", "values", "spearman_change"},
+     {"first alone", "occurrences", "spearman_change"},
      {"pieces alone", "pieces", "spearman_change"},
      {"reference", "reference", "spearman_change"},
      {"expressions", "expressions", "spearman_change"},
@@ -217,6 +218,7 @@ static const struct column head_columns[][9] = {
      {"paper", "paper", "kl_normalized"},
      {"which words", "words", "kl_normalized_change"},
      {"values", "values", "kl_normalized_change"},
+     {"first alone", "occurrences", "kl_normalized_change"},
      {"pieces alone", "pieces", "kl_normalized_change"},
      {"reference", "reference", "kl_normalized_change"},
      {"expressions", "expressions", "kl_normalized_change"},
@@ -225,6 +227,7 @@ static const struct column head_columns[][9] = {
      {"paper", "paper", "ndcg@10"},
      {"which words", "words", "ndcg@10_change"},
      {"values", "values", "ndcg@10_change"},
+     {"first alone", "occurrences", "ndcg@10_change"},
      {"pieces alone", "pieces", "ndcg@10_change"},
      {"reference", "reference", "ndcg@10_change"},
      {"expressions", "expressions", "ndcg@10_change"},
@@ -233,7 +236,7 @@ static const struct column head_columns[][9] = {
 static int print_head_means(const struct subject *subject, const char *words) {
     static const char *const names[] = {"Spearman", "normalised KL", "NDCG@10"};
     sal_error *err = &subject->view->session->error;
-    struct table table = {.alignment = "lrrrrrrr"};
+    struct table table = {.alignment = "lrrrrrrrr"};
     int status = table_add(&table, err, "mean over heads");
     if (status == 0) {
         status = add_titles(&table, head_columns[0], err);
@@ -438,10 +441,12 @@ static const struct {
      "  words of the document, which conditions on being kept.\n",
      ""},
     {"heads",
-     "  which words: those alone that both cut alike. values: first occurrence and whole pieces "
-     "between spaces in place of all occurrences\n"
-     "  and exact words; pieces alone: the same on words that occur once. reference: the paper's "
-     "importance. expressions: its formulas.\n"
+     "  which words: those alone that both have. values: first occurrence and whole pieces between "
+     "spaces in place of all occurrences and exact\n"
+     "  words; first alone: the same on words that both cut alike; pieces alone: on words that "
+     "occur "
+     "once. reference: the paper's importance.\n"
+     "  expressions: its formulas.\n"
      "  given position, tf: what holding these constant leaves of the strict Spearman, less all of "
      "it.\n",
      "\n  Heads: none by both protocols; salient heads --protocol strict and paper, with the same "

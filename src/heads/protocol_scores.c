@@ -14,6 +14,8 @@ typedef enum setting {
     REFERENCE,
     ONCE,
     PIECES,
+    EXACT,
+    FIRST,
     FORMULAS,
     PAPER,
     SETTINGS
@@ -27,10 +29,10 @@ static const struct factor {
     const char *name;
     setting to;
     int from; /* a setting; -1: the value itself */
-} factors[] = {{"strict", OWN, -1},        {"paper", PAPER, -1},
-               {"paper", PAPER, OWN},      {"words", COMMON, OWN},
-               {"values", VALUES, COMMON}, {"reference", REFERENCE, COMMON},
-               {"pieces", PIECES, ONCE},   {"expressions", FORMULAS, OWN}};
+} factors[] = {
+    {"strict", OWN, -1},      {"paper", PAPER, -1},          {"paper", PAPER, OWN},
+    {"words", COMMON, OWN},   {"values", VALUES, COMMON},    {"reference", REFERENCE, COMMON},
+    {"pieces", PIECES, ONCE}, {"occurrences", FIRST, EXACT}, {"expressions", FORMULAS, OWN}};
 _Static_assert(sizeof factors / sizeof factors[0] == PROTOCOL_FACTORS, "a column for each factor");
 
 const char *head_protocol_factor(size_t column, bool *change) {
@@ -52,7 +54,8 @@ typedef struct scored {
 typedef struct job {
     const head_protocol_pair *pair;
     const sal_head_unit *strict, *paper;
-    size_t *places[2]; /* [W] common words: place in the strict, in the paper's unit */
+    const unsigned char *exact; /* [W of strict] */
+    size_t *places[2];          /* [W] common words: place in the strict, in the paper's unit */
     size_t common;
     scored settings[SETTINGS];
     double *values; /* [R,PROTOCOL_COLUMNS] */
@@ -113,6 +116,58 @@ static int list_words(const sal_head_unit *unit, listed **out, sal_error *err) {
     return SAL_OK;
 }
 
+/* ---- words that both cut alike ------------------------------------------------------------------------------ */
+
+/* A protocol's types by their bytes, to be searched. */
+static int list_types(const head_words *words, listed **out, sal_error *err) {
+    listed *list = sal_calloc(words->count, sizeof *list);
+    if (list == NULL)
+        return sal_fail_memory(err, "the words of a document");
+    for (size_t w = 0; w < words->count; w++)
+        list[w] = (listed){words->words[w], strlen(words->words[w]), w};
+    if (words->count > 0)
+        qsort(list, words->count, sizeof *list, by_bytes);
+    *out = list;
+    return SAL_OK;
+}
+
+/* Where a word first stands; false: the protocol does not have it. */
+static bool first_span(const head_words *words, const listed *types, const listed *word,
+                       sal_span *span) {
+    const listed *found =
+        words->count == 0 ? NULL : bsearch(word, types, words->count, sizeof *types, by_bytes);
+    if (found != NULL)
+        *span = words->spans[words->start[found->place]];
+    return found != NULL;
+}
+
+int head_protocol_exact(const sal_text *text, const sal_document *document,
+                        const sal_head_unit *strict, unsigned char *exact, sal_error *err) {
+    head_words words[2] = {{.count = 0}, {.count = 0}};
+    listed *types[2] = {NULL, NULL}, *own = NULL;
+    int status = list_words(strict, &own, err);
+    for (int side = 0; status == SAL_OK && side < 2; side++) {
+        status = head_words_make(text, side == 0 ? SAL_STRICT : SAL_PAPER, NULL, document,
+                                 &words[side], err);
+        if (status == SAL_OK)
+            status = list_types(&words[side], &types[side], err);
+    }
+    for (size_t w = 0; status == SAL_OK && w < strict->words; w++) {
+        sal_span spans[2];
+        exact[own[w].place] = first_span(&words[0], types[0], &own[w], &spans[0]) &&
+                              first_span(&words[1], types[1], &own[w], &spans[1]) &&
+                              spans[0].start == spans[1].start && spans[0].end == spans[1].end;
+    }
+    for (int side = 0; side < 2; side++) {
+        head_words_free(&words[side]);
+        sal_free(types[side]);
+    }
+    sal_free(own);
+    return status;
+}
+
+/* ---- words that both have ----------------------------------------------------------------------------------- */
+
 static int by_place(const void *a, const void *b) {
     const size_t *x = a, *y = b;
     return (x[0] > y[0]) - (x[0] < y[0]);
@@ -153,12 +208,13 @@ static bool is_in(const head_protocol_pair *p, const sal_head_unit *unit, size_t
     return p->set == SAL_HEAD_ALL || fact(unit, SAL_FACT_CONTENT, word) > 0;
 }
 
-/* Fill one setting: values of which unit, y of which unit, over the common words (those of one occurrence alone), or all strict ones. */
+/* Fill one setting: values of which unit, y of which unit, over the common words (those of one occurrence, or cut alike, alone), or all
+ * strict ones. */
 static int fill_setting(job *j, setting which, sal_error *err) {
     scored *out = &j->settings[which];
     const bool own = which == FORMULAS, once = which == ONCE || which == PIECES;
-    const bool values_of_paper = which == VALUES || which == PIECES,
-               y_of_paper = which == REFERENCE;
+    const bool exact = which == EXACT || which == FIRST, y_of_paper = which == REFERENCE;
+    const bool values_of_paper = which == VALUES || which == PIECES || which == FIRST;
     const size_t most = own ? j->strict->words : j->common;
     out->unit = values_of_paper ? j->paper : j->strict;
     out->words = sal_calloc(most, sizeof *out->words);
@@ -167,7 +223,7 @@ static int fill_setting(job *j, setting which, sal_error *err) {
         return sal_fail_memory(err, "the words of a document");
     for (size_t i = 0; i < most; i++) {
         const size_t s = own ? i : j->places[0][i], p = own ? 0 : j->places[1][i];
-        if (!is_in(j->pair, j->strict, s))
+        if (!is_in(j->pair, j->strict, s) || (exact && !j->exact[s]))
             continue;
         if (once && (fact(j->strict, SAL_FACT_FREQUENCY, s) > 1 ||
                      fact(j->paper, SAL_FACT_FREQUENCY, p) > 1))
@@ -261,8 +317,9 @@ static void keep_document(head_protocol_pair *p, const job *j) {
 }
 
 int head_protocol_add(head_protocol_pair *p, const sal_head_unit *strict,
-                      const sal_head_unit *paper, int threads, sal_error *err) {
-    job j = {.pair = p, .strict = strict, .paper = paper};
+                      const sal_head_unit *paper, const unsigned char *exact, int threads,
+                      sal_error *err) {
+    job j = {.pair = p, .strict = strict, .paper = paper, .exact = exact};
     int status = find_common(&j, err);
     for (int s = 0; status == SAL_OK && s < SETTINGS; s++)
         if (s != OWN && s != PAPER)

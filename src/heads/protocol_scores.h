@@ -9,7 +9,7 @@ enum {
     PROTOCOL_TOP = 10, /* heads of either protocol that stand alone */
     PROTOCOL_SLOTS_AT_MOST = 2 * PROTOCOL_TOP + 1,
     PROTOCOL_METRICS = 3, /* Spearman, normalised KL, NDCG@10 */
-    PROTOCOL_FACTORS = 8,
+    PROTOCOL_FACTORS = 9,
     PROTOCOL_PARTIALS = PROTOCOL_FACTORS * PROTOCOL_METRICS, /* the column of "partials" */
     PROTOCOL_COLUMNS
 };
@@ -32,9 +32,18 @@ typedef struct head_protocol_pair {
     size_t shared;    /* heads among the first ten of both */
 } head_protocol_pair;
 
+/** Which words both protocols cut alike where they first stand: same bytes, same span.
+ *  out    exact [W of the strict unit] 1 or 0
+ *  errs   SAL_EFORMAT, SAL_ENOMEM */
+int head_protocol_exact(const sal_text *text, const sal_document *document,
+                        const sal_head_unit *strict, unsigned char *exact,
+                        sal_error *err) SAL_MUST_CHECK;
+
 /** Score all heads of a document that both tables have, and keep means over heads and the heads that stand alone.
+ *  in     exact [W] as above
  *  errs   SAL_ENOMEM */
 int head_protocol_add(head_protocol_pair *pair, const sal_head_unit *strict,
-                      const sal_head_unit *paper, int threads, sal_error *err) SAL_MUST_CHECK;
+                      const sal_head_unit *paper, const unsigned char *exact, int threads,
+                      sal_error *err) SAL_MUST_CHECK;
 
 #endif

@@ -9,6 +9,8 @@
  *    ONCE      COMMON on words that occur once
  *    PIECES    VALUES on words that occur once                      pieces = PIECES - ONCE: alignment alone, first = all
  *    FORMULAS  OWN with the paper's expressions                     expressions = FORMULAS - OWN
+ *    EXACT     COMMON on words that both cut alike where they first stand
+ *    FIRST     VALUES on these                                    occurrences = FIRST - EXACT: first occurrence alone
  *    PAPER     paper's unit with all of it                          paper = PAPER - OWN
  *
  * and "partials" is what holding position and term frequency constant takes from the strict Spearman. Rows are the mean over heads and,
@@ -186,22 +188,34 @@ static int add_pair(const head_protocol_pair *p, const char *variant, int thread
 /* ---- corpora ------------------------------------------------------------------------------------------------ */
 
 /* A document that both analyses have; others are left out. */
-static int run_document(sal_study *study, head_protocol_pair *p, int64_t document, int threads,
-                        sal_error *err) {
+static int run_document(sal_study *study, const sal_text *text, head_protocol_pair *p, int64_t key,
+                        int threads, sal_error *err) {
     sal_head_unit *strict = NULL, *paper = NULL;
-    int status = sal_study_get_head_unit(study, p->strict->analysis.key, document, &strict, err);
+    sal_document *document = NULL;
+    unsigned char *exact = NULL;
+    int status = sal_study_get_head_unit(study, p->strict->analysis.key, key, &strict, err);
     if (status == SAL_OK && strict != NULL)
-        status = sal_study_get_head_unit(study, p->paper->analysis.key, document, &paper, err);
-    if (status == SAL_OK && strict != NULL && paper != NULL && strict->rows == p->rows &&
-        paper->rows == p->rows && strict->sets[p->set].scores != NULL)
-        status = head_protocol_add(p, strict, paper, threads, err);
+        status = sal_study_get_head_unit(study, p->paper->analysis.key, key, &paper, err);
+    if (status != SAL_OK || strict == NULL || paper == NULL || strict->rows != p->rows ||
+        paper->rows != p->rows || strict->sets[p->set].scores == NULL)
+        goto done;
+    exact = sal_calloc(strict->words, 1);
+    status = exact == NULL ? sal_fail_memory(err, "the words of a document")
+                           : sal_study_get_document(study, key, &document, err);
+    if (status == SAL_OK)
+        status = head_protocol_exact(text, document, strict, exact, err);
+    if (status == SAL_OK)
+        status = head_protocol_add(p, strict, paper, exact, threads, err);
+done:
+    sal_free(exact);
+    sal_document_free(document);
     sal_head_unit_free(strict);
     sal_head_unit_free(paper);
     return status;
 }
 
-static int run_pair(sal_study *study, head_protocol_pair *p, const sal_progress *progress,
-                    int threads, output *out, sal_error *err) {
+static int run_pair(sal_study *study, const sal_text *text, head_protocol_pair *p,
+                    const sal_progress *progress, int threads, output *out, sal_error *err) {
     int64_t *keys = NULL;
     char *variant = NULL;
     sal_buffer name = {0};
@@ -218,7 +232,7 @@ static int run_pair(sal_study *study, head_protocol_pair *p, const sal_progress 
                             "documents");
         status = sal_progress_cancelled(progress)
                      ? sal_fail(err, SAL_ECANCELLED, "interrupted; the same command begins anew")
-                     : run_document(study, p, keys[d], threads, err);
+                     : run_document(study, text, p, keys[d], threads, err);
     }
     if (status == SAL_OK)
         status = sal_buffer_add_format(&name, err, "%s%s%s", p->strict->analysis.evidence,
@@ -246,8 +260,9 @@ static bool are_counterparts(const sal_head_table *a, const sal_head_table *b) {
            strcmp(a->analysis.options, b->analysis.options) == 0;
 }
 
-static int run_corpus(sal_study *study, const char *corpus, const sal_head_tables *tables,
-                      const sal_progress *progress, int threads, sal_error *err) {
+static int run_corpus(sal_study *study, const sal_text *text, const char *corpus,
+                      const sal_head_tables *tables, const sal_progress *progress, int threads,
+                      sal_error *err) {
     output out = {.count = 0};
     int status = SAL_OK;
     for (size_t a = 0; status == SAL_OK && a < tables->count; a++)
@@ -259,7 +274,7 @@ static int run_corpus(sal_study *study, const char *corpus, const sal_head_table
                 head_protocol_pair p = {.strict = &tables->items[a],
                                         .paper = &tables->items[b],
                                         .set = (sal_head_words)set};
-                status = run_pair(study, &p, progress, threads, &out, err);
+                status = run_pair(study, text, &p, progress, threads, &out, err);
                 pair_free(&p);
             }
         }
@@ -273,15 +288,20 @@ static int run_corpus(sal_study *study, const char *corpus, const sal_head_table
 int sal_heads_protocols(sal_study *study, const char *corpus, int threads,
                         const sal_progress *progress, sal_error *err) {
     sal_head_tables *tables = NULL;
+    sal_text *text = NULL;
     char **corpora = NULL;
     size_t count = 0;
     const sal_model_options given = {.threads = threads};
-    int status = sal_study_get_head_tables(study, &tables, err);
+    int status = sal_text_open(&text, err);
+    if (status == SAL_OK)
+        status = sal_study_get_head_tables(study, &tables, err);
     if (status == SAL_OK)
         status = sal_study_corpora(study, &corpora, &count, err);
     for (size_t c = 0; status == SAL_OK && c < count; c++)
         if (corpus == NULL || strcmp(corpus, corpora[c]) == 0)
-            status = run_corpus(study, corpora[c], tables, progress, head_threads(&given), err);
+            status =
+                run_corpus(study, text, corpora[c], tables, progress, head_threads(&given), err);
+    sal_text_close(text);
     sal_head_tables_free(tables);
     sal_strings_free(corpora, count);
     return status;

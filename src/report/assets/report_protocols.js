@@ -54,7 +54,7 @@
 
     /* ---- heads ---- */
 
-    const headFactors = [["words", "which words"], ["values", "first occurrence, whole pieces"], ["pieces", "whole pieces alone"], ["reference", "importance (reference)"], ["expressions", "formulas"], ["paper", "all together"]];
+    const headFactors = [["words", "which words"], ["values", "first occurrence, whole pieces"], ["occurrences", "first occurrence alone"], ["pieces", "whole pieces alone"], ["reference", "importance (reference)"], ["expressions", "formulas"], ["paper", "all together"]];
     const headMetrics = [{ value: "spearman", label: "Spearman" }, { value: "kl_normalized", label: "normalised KL" }, { value: "ndcg@10", label: "NDCG@10" }];
 
     function drawFactors(plot, subject, view) {
@@ -126,7 +126,7 @@
                 segmented("Metric", headMetrics, view.metric, (value) => { view.metric = value; draw(); })),
             element("div", { class: "charts" }, element("figure", { class: "chart" }, element("figcaption", {}, "Change of a head’s score, one choice at a time"), plots[0]), bothFigure),
             list,
-            element("p", { class: "muted small" }, "Which words: only those that both protocols cut alike. On these, the paper’s values (the first occurrence alone; whole pieces between spaces), then the paper’s importance. Whole pieces alone: words that occur once, so that first and all occurrences are the same. Given position and frequency: what holding both constant takes from the strict Spearman."));
+            element("p", { class: "muted small" }, "Which words: only those that both protocols have. On these, the paper’s values (the first occurrence; whole pieces between spaces), then the paper’s importance. First occurrence alone: words that both cut alike where they first stand. Whole pieces alone: words that occur once, so that first and all occurrences are the same. Given position and frequency: what holding both constant takes from the strict Spearman."));
     }
 
     /* ---- probes ---- */
