@@ -10,6 +10,7 @@
 #include "salient/metrics.h"
 #include "salient/model.h"
 #include "salient/study.h"
+#include "salient/work.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -57,6 +58,7 @@ typedef struct sal_heads_options {
     int permutations; /* draws of the tests; 0: no tests */
     uint64_t seed;
     sal_model_options model_options;
+    sal_work *work; /* not NULL: count what is missing, compute nothing (salient/work.h) */
 } sal_heads_options;
 
 /** received and exposure, all layers, strict, mean, 1000 permutations, seed 1. */
@@ -76,7 +78,7 @@ int sal_heads_run(sal_study *study, const sal_heads_options *options, const sal_
  *  corpus without such a pair become none.
  *  in     corpus NULL: all; threads 0: one per processor
  *  errs   SAL_ECANCELLED, SAL_ENOMEM, ...
- *  cost   six times the metrics of METHODS 3 for each head and document; memory of one document */
+ *  cost   eight times the metrics of METHODS 3 for each head and document; memory of one document */
 int sal_heads_protocols(sal_study *study, const char *corpus, int threads,
                         const sal_progress *progress, sal_error *err) SAL_MUST_CHECK;
 

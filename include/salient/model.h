@@ -126,6 +126,9 @@ typedef struct sal_generate_request {
     int expected_tokens; /* hint for the order of sequences: the longest first */
 } sal_generate_request;
 
+/** Tokens that all prompts begin with and that are therefore computed once, the last token of each excluded; 0 for a single one. */
+size_t sal_generate_shared(const sal_generate_request *requests, size_t count);
+
 typedef struct sal_generate_result {
     char *text; /* owned by the caller: sal_free */
     size_t length;

@@ -10,6 +10,7 @@
 #include "salient/model.h"
 #include "salient/safetensors.h"
 #include "salient/study.h"
+#include "salient/work.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,6 +44,7 @@ typedef struct sal_states_options {
     size_t random_count;
     bool keep_embeddings; /* of the random copies */
     sal_model_options model_options;
+    sal_work *work; /* not NULL: count what is missing, compute nothing (salient/work.h) */
 } sal_states_options;
 
 /** strict, all layers, mean, f16. */

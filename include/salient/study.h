@@ -38,6 +38,13 @@ int sal_study_close(sal_study *study, sal_error *err);
 /** The path as given to open. */
 const char *sal_study_path(const sal_study *study);
 
+/** Copy a study into a new one, whoever is writing to it: its tables, not the files beside them.
+ *  in     per_corpus: documents of each corpus that are kept with all that is known of them, evenly spread over the lengths of their
+ *         texts; < 0: all
+ *  errs   SAL_EIO (no room), SAL_EBUSY, ... What was made so far stays: the caller removes the folder. */
+int sal_study_copy(sal_study *study, const char *folder, int64_t per_corpus,
+                   sal_error *err) SAL_MUST_CHECK;
+
 /** One explicit transaction around several calls (an imported file). Calls below nest inside it. */
 int sal_study_begin(sal_study *study, sal_error *err) SAL_MUST_CHECK;
 int sal_study_commit(sal_study *study, sal_error *err) SAL_MUST_CHECK;

@@ -4,6 +4,7 @@
 
 #include "salient/model.h"
 #include "salient/study.h"
+#include "salient/work.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,7 +35,9 @@ typedef struct sal_summarize_options {
     double backoff_seconds; /* before the second attempt; then doubled */
     double price_in;  /* of a million tokens of prompts, in any money: told and logged; NaN: none */
     double price_out; /* of a million tokens of texts */
-    bool one_host; /* all endpoints of the command have one host: SALIENT_API_KEY may be its key */
+    bool one_host;  /* all endpoints of the command have one host: SALIENT_API_KEY may be its key */
+    sal_work *work; /* not NULL: count what is missing, make nothing (salient/work.h) */
+    sal_pace *pace; /* not NULL: what a local model took is added */
 } sal_summarize_options;
 
 /** Defaults: lengths 10, 20, ..., 100 (static), one replica, "paper-first", "ask", presets, seed 1, 500 tokens; endpoints: 4 requests in

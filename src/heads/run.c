@@ -265,6 +265,11 @@ static bool wants_chat(const bool evidence[SAL_EVIDENCES]) {
     return evidence[SAL_EVIDENCE_INSTRUCTION] || evidence[SAL_EVIDENCE_SUMMARY];
 }
 
+static bool wants_raw(const bool evidence[SAL_EVIDENCES]) {
+    return evidence[SAL_EVIDENCE_RECEIVED] || evidence[SAL_EVIDENCE_EXPOSURE] ||
+           evidence[SAL_EVIDENCE_NORM];
+}
+
 static void hash_inputs(const heads_stage *stage, document_work *work, int evidence) {
     sal_sha256 hash;
     const char *const parts[] = {
@@ -294,6 +299,15 @@ static int open_stopwords(heads_stage *stage, const char *language, sal_error *e
     return sal_stopwords_open(language, &stage->stopwords, err);
 }
 
+/* Only counted: once importance is there, the document will need all that it can be measured by today. */
+static int wait_for_importance(const heads_stage *stage, document_work *work, bool *any) {
+    for (int e = 0; e < SAL_EVIDENCES; e++)
+        work->needs[e] = stage->options->evidence[e] && !is_chat(e);
+    stage->options->work->waiting++;
+    *any = true;
+    return SAL_OK;
+}
+
 /* What a document needs; nothing when its importance is not there. */
 static int plan(heads_stage *stage, int64_t key, document_work *work, bool *any, sal_error *err) {
     int status = sal_study_get_document(stage->study, key, &work->document, err);
@@ -304,6 +318,8 @@ static int plan(heads_stage *stage, int64_t key, document_work *work, bool *any,
         return status;
     if (work->importance == NULL || work->importance->of == 0 ||
         work->importance->inputs[0] == '\0') {
+        if (stage->options->work != NULL)
+            return wait_for_importance(stage, work, any);
         stage->without_importance++;
         stage->tally->failed++;
         return SAL_OK;
@@ -327,6 +343,11 @@ static int plan(heads_stage *stage, int64_t key, document_work *work, bool *any,
 
 static int open_model(heads_stage *stage, sal_error *err) {
     const sal_tap_options tap = {.threads = stage->options->model_options.threads};
+    const sal_model_options vocabulary = {.vocabulary_only = true};
+    if (stage->options->work != NULL)
+        return stage->model != NULL
+                   ? SAL_OK
+                   : sal_model_open(stage->options->model, &vocabulary, &stage->model, err);
     if (stage->tap != NULL)
         return SAL_OK;
     int status =
@@ -337,8 +358,7 @@ static int open_model(heads_stage *stage, sal_error *err) {
 /* The passes a document needs. A text past the context fails alone: *fits false. */
 static int run_passes(heads_stage *stage, document_work *work, head_passes *passes, bool *fits,
                       sal_error *err) {
-    const bool raw = work->needs[SAL_EVIDENCE_RECEIVED] || work->needs[SAL_EVIDENCE_EXPOSURE] ||
-                     work->needs[SAL_EVIDENCE_NORM];
+    const bool raw = wants_raw(work->needs);
     int status = open_model(stage, err);
     if (status == SAL_OK && raw)
         status = head_pass_raw(stage->model, stage->tap, work->document, work->needs,
@@ -418,12 +438,49 @@ done:
     return status;
 }
 
+static void count_sequence(heads_stage *stage, size_t tokens) {
+    sal_work *count = stage->options->work;
+    const int context = sal_model_describe(stage->model)->context_trained;
+    if (context > 0 && tokens > (size_t)context) {
+        count->left_out++;
+        return;
+    }
+    count->prompts += (int64_t)tokens;
+    count->computed += (int64_t)tokens;
+    count->longest = (int64_t)tokens > count->longest ? (int64_t)tokens : count->longest;
+    count->cells = count->longest;
+}
+
+static int count_document(heads_stage *stage, const document_work *work, sal_error *err) {
+    head_passes passes = {0};
+    sal_span queries[2];
+    int status = open_model(stage, err);
+    if (status == SAL_OK && wants_raw(work->needs)) {
+        status = sal_model_tokenize(stage->model, work->document->text, work->document->text_length,
+                                    false, false, &passes.raw, err);
+        if (status == SAL_OK)
+            count_sequence(stage, passes.raw.count);
+    }
+    if (status == SAL_OK && wants_chat(work->needs)) {
+        status =
+            head_chat_sequence(stage->model, work->document, &work->summary, &passes, queries, err);
+        if (status == SAL_OK)
+            count_sequence(stage, passes.chat.count);
+    }
+    stage->options->work->units += status == SAL_OK;
+    head_passes_free(&passes);
+    return status;
+}
+
 static int run_document(heads_stage *stage, int64_t key, sal_error *err) {
     document_work work = {0};
     bool any = false;
     int status = plan(stage, key, &work, &any, err);
-    if (status == SAL_OK && any)
-        status = measure_document(stage, &work, err);
+    if (status == SAL_OK && stage->options->work != NULL && !any)
+        stage->options->work->kept++;
+    else if (status == SAL_OK && any)
+        status = stage->options->work != NULL ? count_document(stage, &work, err)
+                                              : measure_document(stage, &work, err);
     if (status != SAL_OK && status != SAL_ECANCELLED && work.document != NULL)
         status = sal_fail_in(err, status, "document %.200s of corpus %.200s", work.document->id,
                              work.document->corpus);
@@ -486,7 +543,7 @@ static int run_corpus(heads_stage *stage, const char *corpus, sal_error *err) {
         status = run_documents(stage, keys, count, err);
     if (status == SAL_OK)
         tell(stage, corpus);
-    for (int e = 0; status == SAL_OK && e < SAL_EVIDENCES; e++)
+    for (int e = 0; status == SAL_OK && stage->options->work == NULL && e < SAL_EVIDENCES; e++)
         if (stage->analyses[e] != 0)
             status =
                 head_table_make(stage->study, stage->options, stage->analyses[e], corpus, keys,

@@ -271,7 +271,7 @@ static int need_of(const sal_engine *engine, const sal_generate_request *request
         need->tokens = tokens > need->tokens ? tokens : need->tokens;
         all += tokens;
     }
-    need->shared = (int)sal_engine_shared(requests, count);
+    need->shared = (int)sal_generate_shared(requests, count);
     all -= (int64_t)(count - 1) * need->shared;
     need->cells = all > INT_MAX / 2 ? INT_MAX / 2 : (int)all;
     return SAL_OK;

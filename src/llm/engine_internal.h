@@ -68,11 +68,8 @@ void sal_engine_drop_context(sal_engine *engine);
 void sal_engine_add(sal_engine *engine, int32_t token, int position, llama_seq_id id,
                     sal_sequence *owner);
 
-/** Tokens that all prompts begin with, the last token of each excluded; 0 for a single one. */
-size_t sal_engine_shared(const sal_generate_request *requests, size_t count);
-
 /** Compute the prompts of all sequences: what they share once, the rest each; the first token of each is sampled.
- *  in     sequences [count], ids 0 .. count-1 in this order; shared: what sal_engine_shared said */
+ *  in     sequences [count], ids 0 .. count-1 in this order; shared: what sal_generate_shared said */
 int sal_engine_prefill(sal_engine *engine, sal_sequence *sequences, size_t count, size_t shared,
                        sal_error *err) SAL_MUST_CHECK;
 

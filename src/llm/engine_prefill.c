@@ -4,7 +4,7 @@
  * sequence computes at least that one itself. A copy between streams takes a whole stream, and libllama does it at the next decode. */
 #include "engine_internal.h"
 
-size_t sal_engine_shared(const sal_generate_request *requests, size_t count) {
+size_t sal_generate_shared(const sal_generate_request *requests, size_t count) {
     const sal_tokens *first = &requests[0].prompt->tokens;
     size_t shared = first->count - 1;
     for (size_t k = 1; k < count; k++) {

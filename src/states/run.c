@@ -229,6 +229,11 @@ static int plan(states_stage *stage, int64_t key, document_work *work, bool *nee
         return status;
     if (stage->by != NULL) {
         work->summary = work->summaries->count > 0 ? work->summaries->items : NULL;
+        if (work->summary == NULL && stage->options->work != NULL) {
+            stage->options->work->waiting++;
+            *needed = true;
+            return SAL_OK;
+        }
         if (work->summary == NULL || work->summary->text_length == 0) {
             stage->without_summary++;
             stage->tally->failed++;
@@ -250,6 +255,10 @@ static int open_model(states_stage *stage, sal_error *err) {
     const sal_tap_options tap = {.threads = options->model_options.threads};
     const char *path = options->model;
     int status = SAL_OK;
+    const sal_model_options vocabulary = {.vocabulary_only = true};
+    if (options->work != NULL)
+        return stage->model != NULL ? SAL_OK
+                                    : sal_model_open(path, &vocabulary, &stage->model, err);
     if (stage->tap != NULL)
         return SAL_OK;
     if (strcmp(stage->weights, "trained") != 0) {
@@ -354,12 +363,39 @@ static int measure_document(states_stage *stage, document_work *work, sal_error 
     return status;
 }
 
+static int count_document(states_stage *stage, const document_work *work, sal_error *err) {
+    state_sequence sequence = {0};
+    sal_work *count = stage->options->work;
+    const sal_summary *summary = work->summary;
+    int status = open_model(stage, err);
+    if (status == SAL_OK)
+        status = state_sequence_make(stage->model, stage->options->protocol,
+                                     stage->options->chat_template, work->document,
+                                     summary == NULL ? NULL : summary->text,
+                                     summary == NULL ? 0 : summary->text_length, &sequence, err);
+    if (status == SAL_OK && !sequence.fits) {
+        count->left_out++;
+    } else if (status == SAL_OK) {
+        const int64_t tokens = (int64_t)sequence.tokens.count;
+        count->units++;
+        count->prompts += tokens;
+        count->computed += tokens;
+        count->longest = tokens > count->longest ? tokens : count->longest;
+        count->cells = count->longest;
+    }
+    state_sequence_free(&sequence);
+    return status;
+}
+
 static int run_document(states_stage *stage, int64_t key, sal_error *err) {
     document_work work = {0};
     bool needed = false;
     int status = plan(stage, key, &work, &needed, err);
-    if (status == SAL_OK && needed)
-        status = measure_document(stage, &work, err);
+    if (status == SAL_OK && stage->options->work != NULL && !needed)
+        stage->options->work->kept++;
+    else if (status == SAL_OK && needed)
+        status = stage->options->work != NULL ? count_document(stage, &work, err)
+                                              : measure_document(stage, &work, err);
     if (status != SAL_OK && status != SAL_ECANCELLED && work.document != NULL)
         status = sal_fail_in(err, status, "document %.200s of corpus %.200s", work.document->id,
                              work.document->corpus);

@@ -341,6 +341,21 @@ static int summarize_units(sal_summarizer *base, const sal_unit_desk *desk,
     return status != SAL_OK ? status : logged;
 }
 
+static int count_bytes(sal_summarizer *base, const sal_document *document,
+                       const sal_summary_job *jobs, size_t count, sal_work *work, sal_error *err) {
+    const endpoint *self = (const endpoint *)base;
+    sal_buffer system = {0}, user = {0};
+    int status = SAL_OK;
+    for (size_t i = 0; status == SAL_OK && i < count; i++) {
+        status = sal_template_render(self->prompt_template, document, jobs[i].length, &system,
+                                     &user, err);
+        work->prompt_bytes += (int64_t)(system.length + user.length);
+    }
+    sal_buffer_free(&system);
+    sal_buffer_free(&user);
+    return status;
+}
+
 static void close_endpoint(sal_summarizer *base) {
     endpoint *self = (endpoint *)base;
     endpoint_address_free(&self->address);
@@ -423,6 +438,7 @@ int sal_summarizer_open_endpoint(const sal_summarizer_setting *setting, sal_summ
         return sal_fail_memory(err, "an endpoint");
     self->base.has_lengths = true;
     self->base.summarize_units = summarize_units;
+    self->base.count = count_bytes;
     self->base.close = close_endpoint;
     self->text = setting->text;
     self->study = setting->study;

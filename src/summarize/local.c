@@ -278,6 +278,52 @@ done:
     return status;
 }
 
+/* ---- counting --------------------------------------------------------------------------------------- */
+
+/* Cells of the cache, as the engine lays it out (src/llm/engine_context.c): one for all where our own backend finds most tokens in common, else
+ * one for each sequence, of the longest one's size. */
+static int64_t cells_of(const local *self, int64_t longest, int64_t shared, int64_t all,
+                        size_t count) {
+    const bool own = strcmp(sal_model_arithmetic(self->model_options.compute), "stock") != 0 &&
+                     self->model_options.gpu_layers == 0;
+    return own && count > 1 && 2 * shared >= longest ? all : longest * (int64_t)count;
+}
+
+static int count_tokens(sal_summarizer *base, const sal_document *document,
+                        const sal_summary_job *jobs, size_t count, sal_work *work, sal_error *err) {
+    local *self = (local *)base;
+    sal_prompt *prompts = sal_calloc(count, sizeof *prompts);
+    sal_generate_request *requests = sal_calloc(count, sizeof *requests);
+    int64_t sum = 0, longest = 0;
+    int status = prompts == NULL || requests == NULL
+                     ? sal_fail_memory(err, "a document's prompts")
+                     : build_prompts(self, document, jobs, count, prompts, err);
+    for (size_t i = 0; status == SAL_OK && i < count; i++) {
+        const int64_t tokens = (int64_t)prompts[i].tokens.count;
+        requests[i].prompt = &prompts[i];
+        sum += tokens;
+        longest = tokens > longest ? tokens : longest;
+    }
+    longest += self->max_tokens;
+    if (status == SAL_OK && longest > sal_model_describe(self->model)->context_trained) {
+        work->left_out++;
+    } else if (status == SAL_OK) {
+        const int64_t shared = (int64_t)sal_generate_shared(requests, count);
+        const int64_t spared = (int64_t)(count - 1) * shared;
+        const int64_t all = sum - spared + (int64_t)count * self->max_tokens;
+        const int64_t cells = cells_of(self, longest, shared, all, count);
+        work->prompts += sum;
+        work->computed += sum - spared;
+        work->cells = cells > work->cells ? cells : work->cells;
+        work->longest = longest > work->longest ? longest : work->longest;
+    }
+    for (size_t i = 0; prompts != NULL && i < count; i++)
+        sal_prompt_free(&prompts[i]);
+    sal_free(requests);
+    sal_free(prompts);
+    return status;
+}
+
 /* ---- opening ---------------------------------------------------------------------------------------- */
 
 static void close_local(sal_summarizer *base) {
@@ -419,6 +465,7 @@ int sal_summarizer_open_local(const sal_summarizer_setting *setting, sal_summari
         return sal_fail_memory(err, options->with);
     self->base.has_lengths = true;
     self->base.summarize = summarize;
+    self->base.count = count_tokens;
     self->base.close = close_local;
     self->text = setting->text;
     self->progress = setting->progress;

@@ -92,6 +92,7 @@ typedef struct work {
     int replicas;
     const sal_progress *progress;
     sal_tally *tally;
+    sal_pace *pace; /* NULL: nobody asks */
 } work;
 
 static int store(const work *w, const sal_document *document, const sal_summary_job *jobs,
@@ -145,11 +146,28 @@ static void tell_failure(const work *w, const sal_document *document,
     }
 }
 
+/* All texts of a document: [lengths x replicas], a replica after the other. NULL when out of memory. */
+static sal_summary_job *make_jobs(const work *w, size_t *count) {
+    *count = w->length_count * (size_t)w->replicas;
+    sal_summary_job *jobs = sal_calloc(*count, sizeof *jobs);
+    for (size_t i = 0; jobs != NULL && i < *count; i++)
+        jobs[i] = (sal_summary_job){w->lengths[i % w->length_count], (int)(i / w->length_count)};
+    return jobs;
+}
+
+static void add_pace(sal_pace *pace, const sal_timing *timing) {
+    if (pace == NULL)
+        return;
+    pace->prefill_seconds += timing->prefill_seconds;
+    pace->decode_seconds += timing->decode_seconds + timing->other_seconds;
+    pace->generated += timing->tokens;
+}
+
 static int do_document(const work *w, int64_t document_key, sal_error *err) {
-    const size_t count = w->length_count * (size_t)w->replicas;
+    size_t count = 0;
     sal_document *document = NULL;
     sal_timing timing = {0};
-    sal_summary_job *jobs = sal_calloc(count, sizeof *jobs);
+    sal_summary_job *jobs = make_jobs(w, &count);
     sal_summary_draft *drafts = sal_calloc(count, sizeof *drafts);
     int status = SAL_OK;
     if (jobs == NULL || drafts == NULL) {
@@ -160,7 +178,6 @@ static int do_document(const work *w, int64_t document_key, sal_error *err) {
     if (status != SAL_OK)
         goto done;
     for (size_t i = 0; i < count; i++) {
-        jobs[i] = (sal_summary_job){w->lengths[i % w->length_count], (int)(i / w->length_count)};
         drafts[i].tokens = -1;
         drafts[i].prompt_tokens = -1;
     }
@@ -177,6 +194,7 @@ static int do_document(const work *w, int64_t document_key, sal_error *err) {
     if (status == SAL_OK) {
         count_statuses(w->tally, drafts, count);
         tell_failure(w, document, drafts, count);
+        add_pace(w->pace, &timing);
     }
 done:
     for (size_t i = 0; drafts != NULL && i < count; i++)
@@ -184,6 +202,37 @@ done:
     sal_free(drafts);
     sal_free(jobs);
     sal_document_free(document);
+    return status;
+}
+
+static int count_document(const work *w, int64_t document_key, sal_work *out, sal_error *err) {
+    size_t count = 0;
+    sal_document *document = NULL;
+    sal_summary_job *jobs = make_jobs(w, &count);
+    int status = jobs == NULL ? sal_fail_memory(err, "summaries")
+                              : sal_study_get_document(w->study, document_key, &document, err);
+    for (size_t i = 0; status == SAL_OK && w->summarizer->count != NULL && i < count;
+         i += w->length_count)
+        status = w->summarizer->count(w->summarizer, document, jobs + i, w->length_count, out, err);
+    if (status == SAL_OK) {
+        out->units++;
+        out->texts += (int64_t)count;
+    }
+    sal_document_free(document);
+    sal_free(jobs);
+    return status;
+}
+
+static int count_missing(const work *w, const int64_t *missing, size_t count, sal_work *out,
+                         sal_error *err) {
+    int status = SAL_OK;
+    for (size_t i = 0; status == SAL_OK && i < count; i++) {
+        if (sal_progress_cancelled(w->progress))
+            return sal_fail(err, SAL_ECANCELLED, "interrupted");
+        sal_progress_update(w->progress, "counting tokens", (int64_t)i, (int64_t)count,
+                            "documents");
+        status = count_document(w, missing[i], out, err);
+    }
     return status;
 }
 
@@ -200,6 +249,11 @@ static int do_missing(work *w, const sal_summarize_options *options, sal_error *
     if (status != SAL_OK)
         goto done;
     w->tally->kept += (int64_t)(total - missing_count);
+    if (options->work != NULL) {
+        options->work->kept += (int64_t)(total - missing_count);
+        status = count_missing(w, missing, missing_count, options->work, err);
+        goto done;
+    }
     for (size_t i = 0; i < missing_count; i++) {
         if (sal_progress_cancelled(w->progress)) {
             status = sal_fail(err, SAL_ECANCELLED, "interrupted after %zu of %zu documents", i,
@@ -223,7 +277,7 @@ done:
 
 int sal_summarize_run(sal_study *study, const sal_summarize_options *options,
                       const sal_progress *progress, sal_tally *tally, sal_error *err) {
-    work w = {.study = study, .progress = progress, .tally = tally};
+    work w = {.study = study, .progress = progress, .tally = tally, .pace = options->pace};
     char *name = NULL;
     int status = check_options(options, err);
     if (status == SAL_OK)

@@ -53,6 +53,9 @@ struct sal_summarizer {
     int (*summarize)(sal_summarizer *self, const sal_document *document,
                      const sal_summary_job *jobs, size_t count, sal_summary_draft *drafts,
                      sal_timing *timing, const sal_progress *progress, sal_error *err);
+    /** Add to *work what summarize would take for a document; NULL: nothing worth counting. */
+    int (*count)(sal_summarizer *self, const sal_document *document, const sal_summary_job *jobs,
+                 size_t count, sal_work *work, sal_error *err);
     void (*close)(sal_summarizer *self);
 };
 

@@ -89,6 +89,26 @@ static int put(void *context, size_t unit, const sal_summary_draft *draft, sal_e
     return draft->status == SAL_STATUS_FAILED ? tell_failure(self, where, draft, err) : SAL_OK;
 }
 
+/* What is missing, prompt by prompt. */
+static int count_units(desk *self, sal_summarizer *summarizer, sal_work *work, sal_error *err) {
+    int status = SAL_OK;
+    work->kept += self->tally->kept;
+    for (;;) {
+        const sal_document *document = NULL;
+        sal_summary_job job;
+        size_t unit = 0;
+        status = take(self, &document, &job, &unit, err);
+        if (status != SAL_OK || document == NULL)
+            return status;
+        if (summarizer->count != NULL)
+            status = summarizer->count(summarizer, document, &job, 1, work, err);
+        if (status != SAL_OK)
+            return status;
+        work->units++;
+        work->texts++;
+    }
+}
+
 int sal_summarize_units(sal_study *study, const sal_text *text, sal_summarizer *summarizer,
                         int64_t key, const sal_summarize_options *options,
                         const sal_progress *progress, sal_tally *tally, sal_error *err) {
@@ -104,7 +124,9 @@ int sal_summarize_units(sal_study *study, const sal_text *text, sal_summarizer *
     if (status == SAL_OK) {
         self.name = stage.bytes;
         tally->kept += (int64_t)(total - self.count);
-        if (self.count > 0)
+        if (options->work != NULL)
+            status = count_units(&self, summarizer, options->work, err);
+        else if (self.count > 0)
             status = summarizer->summarize_units(summarizer, &hooks, progress, err);
     }
     if (status == SAL_ECANCELLED)
