@@ -213,8 +213,10 @@ static void bytes_that_are_no_text_are_refused_with_line_and_offset(void **state
         "a.json.gz", "\x1F\x8B\x08", SAL_EUNSUPPORTED,
         "a.json.gz: this is a file compressed with gzip: gunzip -c FILE | salient import STUDY -");
     refuses("a.parquet", "PAR1\x15", SAL_EUNSUPPORTED,
-            "a.parquet: this is a Parquet file: write it as JSONL first (pandas: "
-            "to_json(orient=\"records\", lines=True))");
+            "a.parquet: this is a Parquet file: install the program duckdb (pip install "
+            "duckdb-cli), or write it as JSONL first: python3 -c \"import pandas, sys; "
+            "pandas.read_parquet(sys.argv[1]).to_json(sys.argv[2], orient='records', "
+            "lines=True)\" FILE FILE.jsonl");
 }
 
 static void nesting_bombs_are_refused_early(void **state) {

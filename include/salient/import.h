@@ -62,7 +62,7 @@ typedef struct sal_import_options {
  *  out    *tally added to: done = documents (or summaries) added, kept = already there, failed = skipped records
  *  errs   SAL_ENOTFOUND, SAL_EIO, SAL_EFORMAT, SAL_ELIMIT, SAL_ECANCELLED; SAL_EFORMAT too when no record at all could be used;
  *         SAL_EINVAL (options; an id that several corpora have), SAL_EEXISTS (another file has the summarizer's name: --as),
- *         SAL_EUNSUPPORTED (compressed files, Parquet, a data set that wants a key: HF_TOKEN). The study and *tally are then as they were. */
+ *         SAL_EUNSUPPORTED (compressed files, Parquet without the program duckdb, a data set that wants a key: HF_TOKEN). The study and *tally are then as they were. */
 int sal_import_file(sal_study *study, const char *path, const sal_import_options *options,
                     const sal_progress *progress, sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "import/import_internal.h"
+#include "import/parquet.h"
 #include "salient/file.h"
 
 /* A stream is held in memory, as its digest is needed before its first record. */
@@ -132,16 +133,41 @@ static void add_tally(sal_tally *tally, const sal_tally *own) {
     tally->truncated += own->truncated;
 }
 
+/* Through JSONL of the same name; without duckdb the reader refuses it, and says what to do.
+   out *imported false: there is no duckdb */
+static int import_parquet(sal_study *study, const char *path, const sal_import_options *options,
+                          const sal_progress *progress, sal_tally *tally, bool *imported,
+                          sal_error *err) {
+    sal_import_options own = *options;
+    sal_buffer jsonl = {0};
+    int code = import_parquet_convert(path, &jsonl, imported, err);
+
+    own.format = "jsonl";
+    if (code == SAL_OK && *imported) {
+        code = sal_import_file(study, jsonl.bytes, &own, progress, tally, err);
+        import_parquet_forget(&jsonl);
+    }
+    sal_buffer_free(&jsonl);
+    return code;
+}
+
 int sal_import_file(sal_study *study, const char *path, const sal_import_options *options,
                     const sal_progress *progress, sal_tally *tally, sal_error *err) {
     import_job job = {.study = study, .options = options, .progress = progress};
     sal_buffer bytes = {0};
     bool in_memory = false;
     char digest[65] = "";
+    bool imported = false;
     int code = import_check_options(options, &job.map, err);
 
     if (code == SAL_OK && strncmp(path, "hf:", 3) == 0) {
         return import_hub(study, path, options, progress, tally, err);
+    }
+    if (code == SAL_OK && strcmp(path, "-") != 0 && import_is_parquet(path)) {
+        code = import_parquet(study, path, options, progress, tally, &imported, err);
+        if (imported) {
+            return code;
+        }
     }
     if (code == SAL_OK && options->summaries) {
         code = digest_input(path, &bytes, &in_memory, digest, err);

@@ -113,8 +113,10 @@ static int refuse_binary(const sal_source *source, sal_error *err) {
          5, "compressed with xz: xz -dc FILE | salient import STUDY -"},
         {"\x28\xB5\x2F\xFD", 4, "compressed with zstd: zstd -dc FILE | salient import STUDY -"},
         {"PAR1", 4,
-         "a Parquet file: write it as JSONL first (pandas: to_json(orient=\"records\", "
-         "lines=True))"},
+         "a Parquet file: install the program duckdb (pip install duckdb-cli), or write it as "
+         "JSONL "
+         "first: python3 -c \"import pandas, sys; pandas.read_parquet(sys.argv[1])"
+         ".to_json(sys.argv[2], orient='records', lines=True)\" FILE FILE.jsonl"},
     };
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {

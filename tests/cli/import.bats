@@ -156,3 +156,10 @@ assert json.loads(rows[0]["options"])["corpus"] == "two words", rows
 assert "libllama" in rows[0]["machine"], rows
 END
 }
+
+@test "a Parquet file without duckdb: what to install, and how to convert" {
+    printf 'PAR1' >news.parquet
+    mkdir none
+    PATH=$PWD/none "$SALIENT" import study news.parquet 2>err && return 1
+    first_line "salient import: news.parquet: this is a Parquet file: install the program duckdb (pip install duckdb-cli), or write it as JSONL first: python3 -c \"import pandas, sys; pandas.read_parquet(sys.argv[1]).to_json(sys.argv[2], orient='records', lines=True)\" FILE FILE.jsonl"
+}
