@@ -177,6 +177,13 @@ static int run(struct session *session, void *config) {
     return session_exit(session, status, &tally);
 }
 
+static int count(struct session *session, const void *config, sal_study *study, sal_work *work) {
+    sal_heads_options request = request_of(config);
+    sal_tally tally = {0};
+    request.work = work;
+    return sal_heads_run(study, &request, &session->progress, NULL, &tally, &session->error);
+}
+
 static const char *const arguments[] = {"STUDY", NULL};
 static const char *const examples[] = {
     "salient heads mystudy --model deps/models/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -201,4 +208,4 @@ const struct command command_heads = {
     sizeof(struct heads_options),
     run,
     check,
-    NULL};
+    count};

@@ -125,34 +125,43 @@ static int compute(struct session *session, sal_study *study, const struct state
     return status;
 }
 
+/* What the options ask for; chat_template holds its text. */
+static int request_of(struct session *session, const struct states_options *options,
+                      uint64_t seeds[SEEDS_AT_MOST], sal_buffer *chat_template,
+                      sal_states_options *request) {
+    int status = 0;
+    *request = sal_states_defaults();
+    request->model = options->model;
+    request->by = options->common.by;
+    request->corpus = options->common.corpus;
+    request->limit = options->limit > 0 ? options->limit : -1;
+    request->protocol = (sal_protocol)options->common.protocol;
+    request->layers = options->layers;
+    request->pooling = (sal_pooling)options->pooling;
+    request->dtype = options->dtype == 0 ? SAL_F16 : SAL_F32;
+    request->keep_embeddings = options->keep_embeddings;
+    request->random_seeds = seeds;
+    request->model_options = options_model(&options->common);
+    if (options->random_weights != NULL) {
+        struct usage_error usage; /* was checked */
+        status = parse_seeds(options->random_weights, seeds, &request->random_count, &usage);
+    }
+    if (status == 0 && options->chat_template != NULL) {
+        status = sal_file_read_all(options->chat_template, TEMPLATE_MAXIMUM, chat_template,
+                                   &session->error);
+        request->chat_template = chat_template->bytes;
+    }
+    return status;
+}
+
 static int run(struct session *session, void *config) {
     const struct states_options *options = config;
     uint64_t seeds[SEEDS_AT_MOST];
-    sal_states_options request = sal_states_defaults();
+    sal_states_options request;
     sal_buffer chat_template = {0};
     sal_study *study = NULL;
     sal_tally tally = {0};
-    request.model = options->model;
-    request.by = options->common.by;
-    request.corpus = options->common.corpus;
-    request.limit = options->limit > 0 ? options->limit : -1;
-    request.protocol = (sal_protocol)options->common.protocol;
-    request.layers = options->layers;
-    request.pooling = (sal_pooling)options->pooling;
-    request.dtype = options->dtype == 0 ? SAL_F16 : SAL_F32;
-    request.keep_embeddings = options->keep_embeddings;
-    request.random_seeds = seeds;
-    request.model_options = options_model(&options->common);
-    int status = 0;
-    if (options->random_weights != NULL) {
-        struct usage_error usage; /* was checked */
-        status = parse_seeds(options->random_weights, seeds, &request.random_count, &usage);
-    }
-    if (status == 0 && options->chat_template != NULL) {
-        status = sal_file_read_all(options->chat_template, TEMPLATE_MAXIMUM, &chat_template,
-                                   &session->error);
-        request.chat_template = chat_template.bytes;
-    }
+    int status = request_of(session, options, seeds, &chat_template, &request);
     if (status == 0) {
         status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
     }
@@ -162,6 +171,20 @@ static int run(struct session *session, void *config) {
     status = session_close(session, study, status);
     sal_buffer_free(&chat_template);
     return session_exit(session, status, &tally);
+}
+
+static int count(struct session *session, const void *config, sal_study *study, sal_work *work) {
+    uint64_t seeds[SEEDS_AT_MOST];
+    sal_states_options request;
+    sal_buffer chat_template = {0};
+    sal_tally tally = {0};
+    int status = request_of(session, config, seeds, &chat_template, &request);
+    request.work = work;
+    if (status == 0) {
+        status = sal_states_run(study, &request, &session->progress, &tally, &session->error);
+    }
+    sal_buffer_free(&chat_template);
+    return status;
 }
 
 static const char *const arguments[] = {"STUDY", NULL};
@@ -190,4 +213,4 @@ const struct command command_states = {
     sizeof(struct states_options),
     run,
     check,
-    NULL};
+    count};

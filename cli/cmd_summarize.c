@@ -236,6 +236,7 @@ static int summarize_all(struct session *session, sal_study *study,
     sal_summarize_options request = request_of(options);
     int status = 0;
     request.one_host = one_host;
+    request.pace = session->pace;
     for (size_t i = 0; status == 0 && i < options->with.count; i++) {
         sal_tally own = {0};
         struct stage stage;
@@ -279,6 +280,19 @@ static int run(struct session *session, void *config) {
     return session_exit(session, status, &tally);
 }
 
+static int count(struct session *session, const void *config, sal_study *study, sal_work *work) {
+    const struct summarize_options *options = config;
+    sal_summarize_options request = request_of(options);
+    int status = check_endpoints(options, &request.one_host, &session->error);
+    request.work = work;
+    for (size_t i = 0; status == 0 && i < options->with.count; i++) {
+        sal_tally tally = {0};
+        request.with = options->with.items[i];
+        status = sal_summarize_run(study, &request, &session->progress, &tally, &session->error);
+    }
+    return status;
+}
+
 static const char *const arguments[] = {"STUDY", NULL};
 static const char *const examples[] = {
     "salient summarize mystudy --with lead --with random --with reference",
@@ -307,4 +321,4 @@ const struct command command_summarize = {
     sizeof(struct summarize_options),
     run,
     check,
-    NULL};
+    count};

@@ -13,6 +13,8 @@
 #include "salient/error.h"
 #include "salient/memory.h"
 #include "salient/model.h"
+#include "salient/study.h"
+#include "salient/work.h"
 
 typedef enum option_type {
     OPTION_FLAG,   /* bool; no value */
@@ -88,7 +90,6 @@ extern const struct option_row options_gpu[]; /* where and how a model is comput
 sal_model_options options_model(const struct common_options *common);
 
 struct session;
-struct estimates; /* estimate.h */
 
 /** A usage error: one line that says what is wrong and one that says what to do. */
 struct usage_error {
@@ -112,9 +113,9 @@ struct command {
     /** What the options say together, from them alone: nothing is opened. The parser calls it last, for a plan's steps too. May be NULL.
      *  return 0, or SAL_EINVAL with *usage filled */
     int (*check)(const void *config, struct usage_error *usage);
-    /** Add what the command would need to *estimates; the study stays as it is. NULL: it computes nothing worth an estimate.
+    /** Add what the command lacks to *work, computing nothing; NULL: it runs no model. study: a copy, open for writing.
      *  return 0, or an error in session->error */
-    int (*estimate)(struct session *session, const void *config, struct estimates *estimates);
+    int (*count)(struct session *session, const void *config, sal_study *study, sal_work *work);
 };
 
 /** Call visit for every row of a command, shared ones last. */

@@ -31,7 +31,8 @@ struct session {
     struct display display;
     sal_progress progress;
     sal_error error;
-    double start; /* sal_clock_seconds() */
+    double start;   /* sal_clock_seconds() */
+    sal_pace *pace; /* what a local model took is added; NULL: nobody asks */
 };
 
 void session_open(struct session *session, const struct command *command, int word_count,
