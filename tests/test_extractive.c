@@ -127,6 +127,51 @@ static void textrank_equals_summas_pagerank_on_summas_stems(void **state) {
     json_decref(root);
 }
 
+/* The ranking as summa publishes it: wherever its scores tell two sentences apart, ours put them in the same order. Where LAPACK's first
+ * eigenvector is not the dominant one summa's scores are no PageRank: such documents are listed. */
+static void textrank_ranks_as_summa_publishes(void **state) {
+    (void)state;
+    sal_error err = {0};
+    json_t *root = load();
+    size_t index;
+    json_t *document;
+    size_t pairs = 0;
+    json_array_foreach(json_object_get(root, "documents"), index, document) {
+        const char *id = json_string_value(json_object_get(document, "id"));
+        const json_t *summa = json_object_get(document, "summa_textrank");
+        const json_t *sentences = json_object_get(summa, "sentences");
+        json_t *connected[64];
+        double published[64], scores[64];
+        size_t n = 0;
+        if (!json_is_true(json_object_get(summa, "first_eigenvector_is_dominant"))) {
+            print_message("%s: summa's scores are no PageRank\n", id);
+            continue;
+        }
+        for (size_t i = 0; i < json_array_size(sentences); i++) {
+            const json_t *sentence = json_array_get(sentences, i);
+            if (!(json_number_value(json_object_get(sentence, "pagerank")) > 0))
+                continue;
+            assert_true(n < 64);
+            connected[n] = json_object_get(sentence, "tokens");
+            published[n++] = json_number_value(json_object_get(sentence, "score"));
+        }
+        sal_sentence_words words;
+        fill(&words, connected, n);
+        assert_ok(sal_score_textrank(&words, scores, &err));
+        for (size_t i = 0; i < n; i++)
+            for (size_t k = 0; k < n; k++) {
+                if (!(published[i] > published[k] * (1 + 1e-6)))
+                    continue;
+                if (!(scores[i] > scores[k]))
+                    fail_msg("%s: sentence %zu is above %zu, not in ours", id, i, k);
+                pairs++;
+            }
+        sal_sentence_words_free(&words);
+    }
+    assert_true(pairs > 500);
+    json_decref(root);
+}
+
 static void tfidf_of_a_document_equals_scikit_learns(void **state) {
     (void)state;
     sal_error err = {0};
@@ -448,6 +493,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(textrank_and_lexrank_equal_the_reference_on_given_words),
         cmocka_unit_test(textrank_equals_summas_pagerank_on_summas_stems),
+        cmocka_unit_test(textrank_ranks_as_summa_publishes),
         cmocka_unit_test(tfidf_of_a_document_equals_scikit_learns),
         cmocka_unit_test(sumbasic_squares_the_probability_of_what_was_said),
         cmocka_unit_test(sentences_without_words_or_neighbours_break_nothing),
