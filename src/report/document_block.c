@@ -136,7 +136,8 @@ static void put_vocabulary(sal_block *block, const page_document *page,
     sal_block_close(block, '}');
 }
 
-/* {"of": n, "kept": [word, summaries, ...]}: words that no summary keeps are left out, being 0 of n. */
+/* {"of": n, "counted": bool, "kept": [word, summaries, ...]}: words that no summary keeps are left out, being 0 of n; not counted:
+   imported importance in units of 1/n. */
 static void put_importance(sal_block *block, const sal_importance_list *list,
                            const sal_vocabulary *vocabulary) {
     if (list == NULL) {
@@ -146,6 +147,8 @@ static void put_importance(sal_block *block, const sal_importance_list *list,
     sal_block_open(block, '{');
     sal_block_key(block, "of");
     sal_block_integer(block, list->of);
+    sal_block_key(block, "counted");
+    sal_block_boolean(block, list->counted);
     sal_block_key(block, "kept");
     sal_block_open(block, '[');
     for (size_t i = 0; i < list->count; i++) {

@@ -25,7 +25,7 @@
         if (!data) return { of: 0, kept: new Map(), why: `importance was not computed with the ${state.protocol} protocol` };
         const kept = new Map();
         for (let i = 0; i < data.kept.length; i += 2) kept.set(data.kept[i], data.kept[i + 1]);
-        return { of: data.of, kept, why: data.of === 0 ? "no usable summary: all are refused or failed" : null };
+        return { of: data.of, counted: data.counted, kept, why: data.of === 0 ? "no usable summary: all are refused or failed" : null };
     }
 
     /* Everything a redraw needs, looked up once. */
@@ -139,7 +139,7 @@
     function explain(values, word) {
         if (values.why) return `– (${values.why})`;
         const n = values.kept.get(word) || 0;
-        return `${n} of ${values.of} summaries: ${fixed(n / values.of)}`;
+        return values.counted ? `${n} of ${values.of} summaries: ${fixed(n / values.of)}` : `${fixed(n / values.of)}, as imported`;
     }
 
     /* One cell per summary, filled where the word is kept. */
@@ -245,7 +245,7 @@
             .sort((x, y) => y[1] - x[1] || (reading.table.words[x[0]] < reading.table.words[y[0]] ? -1 : 1)).slice(0, 40);
         return element("ol", { class: "ranked" }, ...ranked.map(([word, n]) => element("li", {},
             element("span", { class: `w ${reading.outside.has(word) ? "novel" : ""}`, "data-word": word }, reading.table.words[word]),
-            element("i", { class: "meter", "--y": n / values.of, "aria-hidden": "true" }), element("small", {}, `${n} of ${values.of}`))));
+            element("i", { class: "meter", "--y": n / values.of, "aria-hidden": "true" }), element("small", {}, values.counted ? `${n} of ${values.of}` : fixed(n / values.of)))));
     }
 
     function sidePanel() {
