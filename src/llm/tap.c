@@ -170,6 +170,7 @@ static size_t tokens_needed(const sal_collector *c) {
 static size_t most_outputs(const sal_tap *tap, const sal_tap_request *request) {
     const size_t row = (size_t)tap->model->info.vocabulary * sizeof(float);
     size_t most = SAL_TAP_OUTPUT_BYTES / row;
+    most = most < SAL_TAP_OUTPUTS ? most : SAL_TAP_OUTPUTS;
     most = most > SAL_TAP_OUTPUTS_LEAST ? most : SAL_TAP_OUTPUTS_LEAST;
     most = most < (size_t)tap->micro_batch ? most : (size_t)tap->micro_batch;
     if (!request->hidden || request->position_count == 0)

@@ -6,6 +6,8 @@
 
 #include <ggml-backend.h>
 
+#include "cpu/pages.h"
+
 enum { STEP = 512 };
 
 static bool cancelled(void *context) {
@@ -45,6 +47,29 @@ void sal_tap_drop_context(sal_tap *tap) {
     tap->context_outputs = 0;
 }
 
+/* Libllama fills the rows of the vocabulary that it reserves with zeros, in the first decode that asks for them. Have it done by one
+ * that computes nothing, and give the memory back: nobody writes there again. When this fails, only memory is lost. */
+static void reserve_outputs(sal_tap *tap, int outputs) {
+    struct llama_batch *batch = &tap->batch;
+    sal_collector idle = {.tap = tap, .stopped = true};
+    for (int i = 0; i < outputs; i++) {
+        batch->token[i] = 0;
+        batch->pos[i] = i;
+        batch->n_seq_id[i] = 1;
+        batch->seq_id[i][0] = 0;
+        batch->logits[i] = true;
+    }
+    batch->n_tokens = outputs;
+    tap->collector = &idle;
+    const int32_t result = llama_decode(tap->llama, *batch);
+    sal_collector_restore(&idle);
+    tap->collector = NULL;
+    if (result == 0)
+        sal_pages_zero(llama_get_logits(tap->llama),
+                       (size_t)outputs * (size_t)tap->model->info.vocabulary * sizeof(float));
+    llama_memory_clear(llama_get_memory(tap->llama), true);
+}
+
 int sal_tap_prepare(sal_tap *tap, int tokens, int outputs, sal_error *err) {
     if (tap->llama != NULL && tokens <= tap->context_tokens && outputs <= tap->context_outputs) {
         llama_memory_clear(llama_get_memory(tap->llama), true);
@@ -61,6 +86,11 @@ int sal_tap_prepare(sal_tap *tap, int tokens, int outputs, sal_error *err) {
                            tokens);
     tap->context_tokens = tokens;
     tap->context_outputs = outputs;
+    if (tap->cpu != NULL) {
+        sal_cpu_leave_results(tap->cpu); /* the collector takes what is wanted */
+        if (outputs > 1)
+            reserve_outputs(tap, outputs);
+    }
     return SAL_OK;
 }
 

@@ -14,9 +14,10 @@
 enum {
     SAL_TAP_MICRO_BATCH = 512, /* tokens computed at once, unless told otherwise */
     SAL_TAP_MICRO_BATCH_MOST = 8192,
-    SAL_TAP_OUTPUT_BYTES =
-        128 << 20, /* rows of the last state at once: each reserves a row of the vocabulary */
-    SAL_TAP_OUTPUTS_LEAST = 32
+    SAL_TAP_OUTPUTS =
+        256, /* rows of the last state at once: libllama reserves a row of the vocabulary for each, */
+    SAL_TAP_OUTPUT_BYTES = 128 << 20, /* so many bytes at most, */
+    SAL_TAP_OUTPUTS_LEAST = 32        /* but never fewer rows than this */
 };
 
 /** Room for a copy of what lies on an accelerator. */

@@ -107,6 +107,14 @@ static enum ggml_status graph_compute(ggml_backend_t backend, struct ggml_cgraph
     return GGML_STATUS_SUCCESS;
 }
 
+/* libllama fetches results this way, and nothing else. */
+static void get_tensor(ggml_backend_t backend, const struct ggml_tensor *tensor, void *data,
+                       size_t offset, size_t size) {
+    const sal_cpu *cpu = backend->context;
+    if (cpu == NULL || !cpu->results_unread)
+        ggml_backend_tensor_get(tensor, data, offset, size);
+}
+
 /* ---- ggml's tables -------------------------------------------------------------------------------------------------------------------- */
 
 static const char *backend_name(ggml_backend_t backend) {
@@ -182,6 +190,7 @@ static const struct ggml_backend_device_i device_interface = {
 static const struct ggml_backend_i backend_interface = {
     .get_name = backend_name,
     .free = backend_free,
+    .get_tensor_async = get_tensor,
     .graph_compute = graph_compute,
 };
 
@@ -341,6 +350,10 @@ void sal_cpu_leave(void) {
 
 void sal_cpu_measure(sal_cpu *cpu, sal_cpu_tap *tap) {
     cpu->tap = tap;
+}
+
+void sal_cpu_leave_results(sal_cpu *cpu) {
+    cpu->results_unread = true;
 }
 
 int sal_cpu_failure(sal_cpu *cpu, sal_error *err) {

@@ -13,6 +13,7 @@ struct sal_cpu {
     int64_t least_rows;
     sal_attention_workspace workspace;
     sal_cpu_tap *tap;
+    bool results_unread;
     sal_error failure; /* of the last graph */
     sal_cpu_counts counts;
     void *device; /* the ggml device of this context alone: what supports_op is asked of */

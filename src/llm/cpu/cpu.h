@@ -90,6 +90,10 @@ void sal_cpu_leave(void);
 /** Measure the decodes from now on into tap; NULL stops. */
 void sal_cpu_measure(sal_cpu *cpu, sal_cpu_tap *tap);
 
+/** What the graph gives in the end (logits) is never read: libllama's copies of it, a row of the vocabulary for each output, are not
+ *  made where the node was ours. For contexts whose cb_eval takes all that is wanted. */
+void sal_cpu_leave_results(sal_cpu *cpu);
+
 /** Why the last decode failed, when it failed here: its code, and its text in *err; SAL_OK otherwise. Forgets it. */
 int sal_cpu_failure(sal_cpu *cpu, sal_error *err) SAL_MUST_CHECK;
 

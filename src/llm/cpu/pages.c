@@ -66,3 +66,10 @@ void sal_pages_give_back(const void *start, size_t bytes) {
     }
     sal_buffer_free(&maps);
 }
+
+void sal_pages_zero(void *start, size_t bytes) {
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t skip = (page - (uintptr_t)start % page) % page;
+    if (bytes >= skip + page)
+        (void)madvise((char *)start + skip, (bytes - skip) / page * page, MADV_DONTNEED);
+}

@@ -12,4 +12,7 @@ int64_t sal_pages_free(void);
  *  when read again; anything else (private or anonymous memory, a system that does not tell) is left alone. */
 void sal_pages_give_back(const void *start, size_t bytes);
 
+/** Give back the whole pages of memory of the heap: they read as zeros from then on. */
+void sal_pages_zero(void *start, size_t bytes);
+
 #endif
