@@ -11,7 +11,7 @@
 #include "salient/random.h"
 
 enum {
-    TOKENS_MAX = 400,
+    TOKENS_MAX = 1 << 18,
     TENSORS_MAX = 256,
     TOKEN_CONTROL = 3,
     TOKEN_BYTE = 6,
@@ -130,6 +130,15 @@ static void sentencepiece(vocabulary *v) {
     add_token(v, "\xE2\x96\x81the", TOKEN_NORMAL, -0.3F);
 }
 
+/* Tokens that no text has. */
+static void pad(vocabulary *v, int count) {
+    char text[32];
+    while (v->count < count) {
+        snprintf(text, sizeof text, "<never %d>", v->count);
+        add_token(v, text, TOKEN_NORMAL, -1e6F);
+    }
+}
+
 static void write_vocabulary(struct gguf_context *gguf, const tiny_gguf *model,
                              const vocabulary *v) {
     gguf_set_val_str(gguf, "tokenizer.ggml.model", model->sentencepiece ? "llama" : "gpt2");
@@ -238,7 +247,9 @@ static void add_layer(weights *w, const tiny_gguf *model, int layer) {
 }
 
 static void make_weights(weights *w, const tiny_gguf *model, int tokens) {
-    *w = (weights){.memory = ggml_init((struct ggml_init_params){.mem_size = (size_t)64 << 20})};
+    *w =
+        (weights){.memory = ggml_init((struct ggml_init_params){
+                      .mem_size = ((size_t)64 << 20) + (size_t)tokens * (size_t)model->width * 4})};
     must(w->memory != NULL, "out of memory");
     sal_random_seed(&w->random, model->seed);
     add_tensor(w, "token_embd.weight", model->width, tokens, 0, 0.3);
@@ -277,6 +288,7 @@ void tiny_gguf_write(const tiny_gguf *model, const char *path) {
         sentencepiece(v);
     else
         byte_level(v);
+    pad(v, model->vocabulary);
     make_weights(&w, model, v->count);
     for (int part = 0; part < model->parts; part++) {
         snprintf(name, sizeof name, "%s", path);

@@ -12,6 +12,7 @@ typedef struct tiny_gguf {
     const char *chat_template; /* NULL: none in the file */
     uint64_t seed;
     int layers, width, heads, heads_kv, feed_forward, context;
+    int vocabulary; /* tokens at least; 0: as few as there are */
     bool
         sentencepiece; /* a SentencePiece vocabulary, which puts a space in front, in place of byte-level BPE */
     bool add_bos;
