@@ -3,7 +3,9 @@
  *     bench_generate MODEL.gguf SETTING.json
  *
  * SETTING.json: {"prompts": [{"system": "...", "user": "..."}, ...], "new_tokens": N, "context": N, "threads": N,
- *                "ignore_end": true|false}       context 0 = the model's own, threads 0 = all processors
+ *                "ignore_end": true|false, "compute": "auto|bf16|f32|stock", "cache": "auto|shared|streams"}
+ *
+ * context 0 = the model's own, threads 0 = all processors; compute and cache may be left out.
  *
  * Lines of JSON on standard output: one when model and engine are open (with every prompt's token ids), then one for each line
  * "go" on standard input. The clock runs around sal_engine_generate alone; the prompts are built before it. */
@@ -62,6 +64,22 @@ static int read_number(const bench *self, const char *key, int low, int high, in
     return SAL_OK;
 }
 
+/* Which of the words a setting is; the first when it is left out. */
+static int read_choice(const bench *self, const char *key, const char *const *words, int *out,
+                       sal_error *err) {
+    const json_t *value = json_object_get(self->setting, key);
+    *out = 0;
+    if (value == NULL)
+        return SAL_OK;
+    for (int i = 0; words[i] != NULL; i++) {
+        if (json_is_string(value) && strcmp(json_string_value(value), words[i]) == 0) {
+            *out = i;
+            return SAL_OK;
+        }
+    }
+    return sal_fail(err, SAL_EINVAL, "the setting's '%s' is none of the words known", key);
+}
+
 static int read_setting(bench *self, const char *path, sal_error *err) {
     sal_buffer content = {0};
     json_error_t where;
@@ -107,7 +125,16 @@ static int build_prompts(bench *self, sal_error *err) {
 static int open_all(bench *self, const char *path, sal_error *err) {
     sal_model_options model_options = {0};
     sal_engine_options options = {.sequences = (int)self->count, .ignore_end = self->ignore_end};
+    static const char *const computes[] = {"auto", "bf16", "f32", "stock", NULL};
+    static const char *const caches[] = {"auto", "shared", "streams", NULL};
+    int compute = 0, cache = 0;
     int status = read_number(self, "threads", 0, 1024, &model_options.threads, err);
+    if (status == SAL_OK)
+        status = read_choice(self, "compute", computes, &compute, err);
+    if (status == SAL_OK)
+        status = read_choice(self, "cache", caches, &cache, err);
+    model_options.compute = (sal_compute)compute;
+    options.cache = (sal_cache)cache;
     if (status == SAL_OK)
         status = read_number(self, "context", 0, 1 << 24, &options.context_tokens, err);
     if (status != SAL_OK)

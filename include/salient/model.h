@@ -28,6 +28,7 @@ typedef struct sal_model_options {
     int threads;          /* 0: the number of processors */
     int gpu_layers;       /* 0: none; -1: all */
     bool vocabulary_only; /* tokenise and describe; no weights */
+    bool without_weights; /* all but their numbers, which are not read: to see whether the file holds; nothing can be computed */
     sal_compute compute;
     int64_t pack_memory; /* bytes of packed weights; 0: what is free, less a reserve; -1: none */
 } sal_model_options;
@@ -140,12 +141,20 @@ typedef struct sal_generate_result {
 
 void sal_generate_result_free(sal_generate_result *result);
 
+/** Where the keys and values of sequences lie. The choice does not change what is generated beyond rounding. */
+typedef enum sal_cache {
+    SAL_CACHE_AUTO,   /* by the prompts and who computes: what was measured to be faster */
+    SAL_CACHE_SHARED, /* one for all sequences */
+    SAL_CACHE_STREAMS /* one for each */
+} sal_cache;
+
 typedef struct sal_engine_options {
     int sequences;      /* K: decoded together at most */
     int context_tokens; /* per sequence, prompt and output; 0: the model's trained context */
     int threads;        /* 0: the model's */
     bool exact;         /* no flash attention, f32 K and V caches */
     bool ignore_end;    /* decode to max_tokens whatever the model says (bench) */
+    sal_cache cache;    /* other than auto: to measure (bench) */
     sal_sampling sampling;
     /** Called after each token with the text so far (whole UTF-8 characters only); true ends that sequence. May be NULL. */
     bool (*stop)(void *context, size_t request, const char *text, size_t length);

@@ -15,6 +15,8 @@
 enum { STEP = 512, COARSE_STEP = 1024, COARSE_FROM = 4096 };
 
 static bool unified_cache(const sal_engine *engine, sal_engine_need need) {
+    if (engine->options.cache != SAL_CACHE_AUTO)
+        return engine->options.cache == SAL_CACHE_SHARED;
     return engine->model->own_backend && !engine->options.exact && engine->options.sequences > 1 &&
            need.shared >= need.tokens / 2;
 }

@@ -4,6 +4,8 @@
 
 #include "attention_plan.h"
 
+enum { SAL_AHEAD = 24 }; /* keys: what a processor can have under way */
+
 static const float LOG2_E = 1.44269504088896340736f;
 
 /* ---- scratch ------------------------------------------------------------------------------------------------------------- */
@@ -75,6 +77,21 @@ static const char *value_at(const sal_plan *plan, int64_t slab, int64_t key) {
            (size_t)(slab % a->heads_kv) * a->v_head + (size_t)key * a->v_key;
 }
 
+/* Keys of one head lie a row of all heads apart: too far for the hardware to see what comes next. */
+static void fetch_ahead(const sal_plan *plan, int64_t slab, int64_t key) {
+    const sal_attention *a = plan->a;
+    if (key >= a->keys)
+        return;
+    const char *k = key_at(plan, slab, key);
+    for (size_t byte = 0; byte < (size_t)a->width * sizeof(uint16_t); byte += SAL_LINE)
+        __builtin_prefetch(k + byte);
+    if (plan->value_width == 0)
+        return;
+    const char *v = value_at(plan, slab, key);
+    for (size_t byte = 0; byte < (size_t)a->value_width * sizeof(uint16_t); byte += SAL_LINE)
+        __builtin_prefetch(v + byte);
+}
+
 uint64_t sal_task_widen(const sal_plan *plan, int64_t slab, int64_t chunk, float *keys,
                         float *values) {
     const sal_attention *a = plan->a;
@@ -83,6 +100,7 @@ uint64_t sal_task_widen(const sal_plan *plan, int64_t slab, int64_t chunk, float
         const int64_t key = chunk * SAL_CHUNK + k;
         float *row = keys + k * a->width;
         float *value = values + k * plan->value_width;
+        fetch_ahead(plan, slab, key + SAL_AHEAD);
         if (key >= a->keys) {
             memset(row, 0, (size_t)a->width * sizeof *row);
             memset(value, 0, (size_t)plan->value_width * sizeof *value);

@@ -1,5 +1,6 @@
-/* One product of weights with two or more rows: rows in blocks of SAL_PRODUCT_ROWS, columns in the weight's tiles, each pair one call of
- * oneDNN on one thread. The last block is rounded up to one of a few row counts, so that few primitives are ever made. */
+/* One product of weights with two or more rows. Few rows in float with half-precision weights: a kernel of our own, on the weights as they
+ * lie in the file. All others: rows in blocks of SAL_PRODUCT_ROWS, columns in the weight's tiles, each pair one call of oneDNN on one
+ * thread; the last block is rounded up to one of a few row counts, so that few primitives are ever made. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -141,12 +142,71 @@ static int choose_products(job *j, sal_error *err) {
     return status;
 }
 
-int sal_products_run(sal_cpu_weights *store, int threads, struct ggml_tensor *node,
-                     sal_error *err) {
-    sal_weight *weight = NULL;
-    int status = sal_weights_find(store, node->src[0], &weight, err);
-    if (status != SAL_OK)
-        return status;
+/* ---- few rows ------------------------------------------------------------------------------------------------------------------- */
+
+/* Depends on nothing that a budget decides. */
+static bool is_few(const sal_cpu_weights *store, const sal_weight *weight, int64_t rows) {
+    const enum ggml_type type = weight->tensor->type;
+    return store->few != NULL && !weight->bf16 && rows <= SAL_FEW_ROWS &&
+           (type == GGML_TYPE_BF16 || type == GGML_TYPE_F16) &&
+           weight->width % store->few->step == 0;
+}
+
+typedef struct few_job {
+    const sal_few_kernel *kernel;
+    sal_half half;
+    sal_few all;
+    int64_t piece; /* columns of a task */
+} few_job;
+
+static void few_task(void *context, int64_t index, int thread) {
+    const few_job *j = context;
+    const int64_t first = index * j->piece, left = j->all.columns - first;
+    sal_few own = j->all;
+    (void)thread;
+    own.columns = left < j->piece ? left : j->piece;
+    own.weights += first * own.width;
+    own.out += first;
+    j->kernel->multiply[j->half](&own);
+}
+
+/* Neighbouring columns for one thread, who fetches ahead, and a few tasks a thread, for they may not all run at once. */
+static int64_t piece_of(int64_t columns, int threads) {
+    const int64_t tasks = columns > 8192 ? 16 * threads : 2 * threads;
+    return ((columns + tasks - 1) / tasks + SAL_FEW_COLUMNS - 1) / SAL_FEW_COLUMNS *
+           SAL_FEW_COLUMNS;
+}
+
+static int run_few(sal_cpu_weights *store, int threads, const sal_weight *weight,
+                   struct ggml_tensor *node, sal_error *err) {
+    const int64_t rows = ggml_nrows(node->src[1]), count = rows * weight->width;
+    few_job j = {.kernel = store->few,
+                 .half = weight->tensor->type == GGML_TYPE_BF16 ? SAL_HALF_BF16 : SAL_HALF_F16,
+                 .all = {.rows = rows,
+                         .width = weight->width,
+                         .columns = weight->columns,
+                         .x = node->src[1]->data,
+                         .weights = weight->data,
+                         .out = node->data,
+                         .stride = weight->columns},
+                 .piece = piece_of(weight->columns, threads)};
+    if (j.half == SAL_HALF_BF16) {
+        int status = reserve_rows(store, (size_t)count * sizeof(float), err);
+        if (status != SAL_OK)
+            return status;
+        float *apart = (float *)(void *)store->rows;
+        store->few->prepare(j.all.x, count, apart);
+        j.all.x = apart;
+    }
+    sal_parallel_for(threads, (weight->columns + j.piece - 1) / j.piece, few_task, &j);
+    return SAL_OK;
+}
+
+/* ---- many rows ------------------------------------------------------------------------------------------------------------------ */
+
+static int run_many(sal_cpu_weights *store, int threads, const sal_weight *weight,
+                    struct ggml_tensor *node, sal_error *err) {
+    int status;
     job j = {.store = store,
              .weight = weight,
              .x = node->src[1]->data,
@@ -156,7 +216,6 @@ int sal_products_run(sal_cpu_weights *store, int threads, struct ggml_tensor *no
     j.blocks = (j.rows + SAL_PRODUCT_ROWS - 1) / SAL_PRODUCT_ROWS;
     j.last_rows = j.rows - (j.blocks - 1) * SAL_PRODUCT_ROWS;
     j.last_padded = round_rows(j.last_rows);
-    threads = threads < store->threads ? threads : store->threads;
     status = prepare_rows(&j, threads, err);
     if (status == SAL_OK)
         status = choose_products(&j, err);
@@ -171,4 +230,16 @@ int sal_products_run(sal_cpu_weights *store, int threads, struct ggml_tensor *no
                ? SAL_OK
                : sal_fail(err, SAL_EMODEL, "oneDNN cannot multiply with %s (its status %d)",
                           node->src[0]->name, failure);
+}
+
+int sal_products_run(sal_cpu_weights *store, int threads, struct ggml_tensor *node,
+                     sal_error *err) {
+    sal_weight *weight = NULL;
+    int status = sal_weights_find(store, node->src[0], &weight, err);
+    if (status != SAL_OK)
+        return status;
+    threads = threads < store->threads ? threads : store->threads;
+    return is_few(store, weight, ggml_nrows(node->src[1]))
+               ? run_few(store, threads, weight, node, err)
+               : run_many(store, threads, weight, node, err);
 }

@@ -27,6 +27,7 @@ int sal_cpu_weights_open(sal_compute compute, int64_t pack_memory, int threads,
         return sal_fail_memory(err, "a store of weights");
     store->compute = compute;
     store->threads = threads < 1 ? 1 : threads;
+    store->few = sal_few_kernel_of(sal_cpu_features_here(sal_cpu_cap()));
     const int64_t free_bytes = sal_pages_free();
     const int64_t spared = free_bytes > 2 * RESERVE ? free_bytes - RESERVE : free_bytes / 2;
     store->budget = pack_memory < 0 ? 0 : pack_memory > 0 ? pack_memory : spared;

@@ -5,6 +5,7 @@
 #include <ggml.h>
 
 #include "cpu.h"
+#include "few.h"
 #include "onednn.h"
 
 enum {
@@ -46,7 +47,8 @@ struct sal_cpu_weights {
     int threads;
     int64_t budget; /* bytes left */
     uint64_t bytes;
-    sal_onednn *library; /* NULL: no products */
+    sal_onednn *library;       /* NULL: no products */
+    const sal_few_kernel *few; /* NULL: not here */
     sal_shape shapes[SAL_FORMATS];
     int shape_count;
     sal_weight *weights;
