@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "guard.h"
 #include "plan.h"
 #include "salient/file.h"
 #include "session.h"
@@ -45,7 +46,10 @@ static int run_step(struct session *session, const struct plan_step *step) {
         common->no_progress = common->no_progress || session->options->no_progress;
         common->threads = common->threads > 0 ? common->threads : session->options->threads;
         session_open(&own, step->command, (int)step->count, step->words, &parsed);
-        result = step->command->run(&own, parsed.config);
+        result = guard_models(&own);
+        if (result == EXIT_DONE) {
+            result = step->command->run(&own, parsed.config);
+        }
     } else {
         (void)session_usage(session, usage.hint, "%s", usage.what); /* was checked: out of memory */
     }
@@ -118,12 +122,17 @@ static int show_plan(struct session *session, const struct plan *plan, const sal
     return session_exit(session, status, NULL);
 }
 
+int run_read_plan(const void *config, const char *name, struct plan *plan, sal_error *err) {
+    const struct run_options *options = config;
+    return plan_read(name, &options->set, plan, err);
+}
+
 static int run(struct session *session, void *config) {
     const struct run_options *options = config;
     struct plan plan = {0};
     sal_buffer text = {0};
     int result = EXIT_DONE;
-    int status = plan_read(session->arguments[0], &options->set, &plan, &session->error);
+    int status = run_read_plan(config, session->arguments[0], &plan, &session->error);
     if (status == 0) {
         status = plan_write(&plan, &text, &session->error);
     }

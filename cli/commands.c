@@ -6,6 +6,7 @@
 #include "suggest.h"
 
 const struct command *const commands[] = {&command_run,
+                                          &command_estimate,
                                           &command_import,
                                           &command_summarize,
                                           &command_importance,

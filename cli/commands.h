@@ -21,6 +21,7 @@ extern const struct command command_model_convert;
 extern const struct command command_model_pull;
 extern const struct command command_model_randomize;
 extern const struct command command_tap;
+extern const struct command command_estimate;
 extern const struct command command_run;
 extern const struct command command_doctor;
 extern const struct command command_help;
@@ -34,6 +35,10 @@ extern const struct command *const commands[];
  *  return NULL with *usage filled when there is none; also when only the first of two words is there */
 const struct command *commands_find(int count, char *const *words, int *used,
                                     struct usage_error *usage);
+
+/** Of the words behind `salient estimate`, its own (its options, and the name of the command that is looked at) or that command's.
+ *  out    *kept words of the list, which is freed with sal_free; the words are borrowed. return NULL when out of memory */
+char **estimate_words(int count, char *const *words, bool own, int *kept);
 
 /** True when word is the first of a command's two words ("model"). */
 bool commands_is_family(const char *word);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "guard.h"
 #include "help.h"
 #include "salient/model.h"
 #include "salient/version.h"
@@ -42,7 +43,14 @@ static int run_command(const struct command *command, int used, int argc, char *
     struct usage_error usage = {"", ""};
     char name[64];
     int result = EXIT_DONE;
-    const int status = options_parse(command, argc - used, argv + used, &parsed, &usage);
+    int own_count = argc - used;
+    char **own = command == &command_estimate
+                     ? estimate_words(argc - used, argv + used, true, &own_count)
+                     : NULL;
+    const int status =
+        command == &command_estimate && own == NULL
+            ? SAL_ENOMEM
+            : options_parse(command, own_count, own != NULL ? own : argv + used, &parsed, &usage);
     (void)snprintf(name, sizeof name, "salient %s", command->name);
     if (status == SAL_EINVAL) {
         result = complain(name, &usage);
@@ -53,13 +61,18 @@ static int run_command(const struct command *command, int used, int argc, char *
         help_print_command(command);
     } else {
         struct session session;
-        if (options_find(command, "threads", strlen("threads")) != NULL) {
+        if (command == &command_estimate ||
+            options_find(command, "threads", strlen("threads")) != NULL) {
             waiting_choose(argv); /* a command that may run a model */
         }
         session_open(&session, command, argc, argv, &parsed);
-        result = command->run(&session, parsed.config);
+        result = guard_models(&session);
+        if (result == EXIT_DONE) {
+            result = command->run(&session, parsed.config);
+        }
     }
     options_free(command, &parsed);
+    sal_free(own);
     return result;
 }
 
@@ -96,6 +109,9 @@ static int dispatch(int argc, char **argv) {
     }
     if (argv[1][0] == '-') {
         return run_option(argv[1]);
+    }
+    if (argc == 3 && strcmp(argv[1], GUARD_WORD) == 0) {
+        return guard_child(argv[2]);
     }
     const struct command *command = commands_find(argc - 1, argv + 1, &used, &usage);
     if (command != NULL) {

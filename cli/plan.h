@@ -43,6 +43,10 @@ int plan_read(const char *name, const struct text_list *set, struct plan *plan,
               sal_error *err) SAL_MUST_CHECK;
 void plan_free(struct plan *plan);
 
+/** The plan that parsed options of `salient run` name (cmd_run.c). */
+int run_read_plan(const void *config, const char *name, struct plan *plan,
+                  sal_error *err) SAL_MUST_CHECK;
+
 /** The plan in force as YAML, which reads back as the same plan. */
 int plan_write(const struct plan *plan, sal_buffer *out, sal_error *err) SAL_MUST_CHECK;
 
