@@ -4,15 +4,21 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+bool program_path(char *room, size_t size) {
+    const ssize_t length = readlink("/proc/self/exe", room, size);
+    if (length <= 0 || (size_t)length >= size) {
+        return false;
+    }
+    room[length] = '\0';
+    return true;
+}
+
 void waiting_choose(char **argv) {
     char program[4096];
     if (getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL) {
         return;
     }
-    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length <= 0 || setenv("GOMP_SPINCOUNT", "1000", 1) != 0) {
-        return;
+    if (program_path(program, sizeof program) && setenv("GOMP_SPINCOUNT", "1000", 1) == 0) {
+        (void)execv(program, argv);
     }
-    program[length] = '\0';
-    (void)execv(program, argv);
 }

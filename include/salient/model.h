@@ -28,7 +28,7 @@ typedef struct sal_model_options {
     int threads;          /* 0: the number of processors */
     int gpu_layers;       /* 0: none; -1: all */
     bool vocabulary_only; /* tokenise and describe; no weights */
-    bool without_weights; /* all but their numbers, which are not read: to see whether the file holds; nothing can be computed */
+    bool without_weights; /* as a rehearsal: no weight is read, nothing can be computed */
     sal_compute compute;
     int64_t pack_memory; /* bytes of packed weights; 0: what is free, less a reserve; -1: none */
 } sal_model_options;

@@ -5,6 +5,7 @@
 #include "import/import_internal.h"
 #include "io/hub.h"
 #include "io/partial.h"
+#include "salient/cache.h"
 
 /* Files that the published code makes of each other; the first one of a folder holds all that the later ones do. */
 static const char *const summaries_files[] = {

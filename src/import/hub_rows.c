@@ -7,6 +7,7 @@
 #include "import/import_internal.h"
 #include "io/hub.h"
 #include "io/partial.h"
+#include "salient/cache.h"
 
 enum { PAGE_ROWS = 100, NAMES_LISTED = 20 };
 

@@ -15,6 +15,7 @@
 #include "base/system.h"
 #include "import/parquet.h"
 #include "io/partial.h"
+#include "salient/cache.h"
 
 extern char **environ;
 

@@ -5,6 +5,7 @@
 
 #include "io/hub.h"
 #include "io/partial.h"
+#include "salient/cache.h"
 #include "salient/hub.h"
 
 enum { NAMES_LISTED = 12 };

@@ -154,20 +154,3 @@ void sal_partial_close(sal_partial *partial) {
     sal_free(partial->path);
     sal_free(partial);
 }
-
-int sal_cache_path(const char *below, sal_buffer *path, sal_error *err) {
-    static const struct {
-        const char *variable;
-        const char *more;
-    } places[] = {
-        {"SALIENT_CACHE", ""}, {"XDG_CACHE_HOME", "/salient"}, {"HOME", "/.cache/salient"}};
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        const char *value = getenv(places[i].variable);
-        if (value == NULL || value[0] == '\0')
-            continue;
-        sal_buffer_clear(path);
-        return sal_buffer_add_format(path, err, "%s%s/%s", value, places[i].more, below);
-    }
-    return sal_fail(err, SAL_EINVAL,
-                    "there is no place for downloads: set SALIENT_CACHE to a folder");
-}

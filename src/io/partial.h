@@ -1,4 +1,4 @@
-/** Files that grow over several runs, one process at a time, and the folder where they wait. */
+/** Files that grow over several runs, one process at a time. */
 #ifndef SALIENT_IO_PARTIAL_H
 #define SALIENT_IO_PARTIAL_H
 
@@ -25,10 +25,5 @@ int sal_partial_finish(sal_partial *partial, const char *path, sal_error *err) S
 void sal_partial_remove(sal_partial *partial);
 /** Close; the file stays. NULL is fine. */
 void sal_partial_close(sal_partial *partial);
-
-/** Path of something below the cache folder: SALIENT_CACHE, else XDG_CACHE_HOME/salient, else ~/.cache/salient.
- *  out    *path: room for more at its end
- *  errs   SAL_EINVAL: none of the variables is set */
-int sal_cache_path(const char *below, sal_buffer *path, sal_error *err) SAL_MUST_CHECK;
 
 #endif

@@ -194,6 +194,10 @@ static int load(sal_model *model, const sal_model_options *options, char **files
     if (options->gpu_layers == 0)
         params.devices = no_device;
     params.vocab_only = options->vocabulary_only;
+    if (options->without_weights) {
+        params.no_alloc = true;
+        params.load_mode = LLAMA_LOAD_MODE_NONE; /* mapping a file reads it */
+    }
     /* On processors with AMX libllama crashes on quantised weights that were repacked (a known defect of this version). */
     params.use_extra_bufts = false;
     sal_llm_log_clear();
