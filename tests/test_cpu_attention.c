@@ -169,6 +169,56 @@ static void check_columns(problem *p, sal_cpu_features features,
     free(columns);
 }
 
+/* The sum of a row of weights over the keys from skip on. */
+static double behind(const double *row, int64_t keys, int64_t skip) {
+    double sum = 0;
+    for (int64_t j = skip; j < keys; j++)
+        sum += row[j];
+    return sum;
+}
+
+/* Rows renormalised without the first keys, and the largest weight of each row; the rest is as without. */
+static void check_rows(problem *p, int64_t skip, sal_cpu_features features,
+                       sal_attention_workspace *workspace) {
+    sal_error err = {0};
+    const sal_attention *a = &p->a;
+    const int64_t n = a->queries, first = n / 4;
+    const size_t stride = (size_t)a->keys, tops = (size_t)(n - first) + 1;
+    double *columns = room(stride * (size_t)a->heads, sizeof *columns);
+    int32_t *keys = room(tops * (size_t)a->heads, sizeof *keys);
+    double *rest = room((size_t)n, sizeof *rest);
+    const sal_attention_span span = {0, n, columns, stride};
+    sal_attention_measure measure = {
+        .spans = &span, .span_count = 1, .skip = skip, .top = {first, n + 3, keys, tops}};
+    memset(p->out, 0xff, out_count(p) * sizeof *p->out);
+    assert_ok(sal_attention_run(a, &measure, features, 2, workspace, &err));
+    assert_out_close(p);
+    for (int64_t h = 0; h < a->heads; h++) {
+        const double *rows = p->weights + h * n * a->keys;
+        for (int64_t i = 0; i < n; i++)
+            rest[i] = behind(rows + i * a->keys, a->keys, skip);
+        for (int64_t j = 0; j < a->keys; j++) {
+            double expected = 0;
+            for (int64_t i = 0; j >= skip && i < n; i++)
+                expected += rest[i] > 0 ? rows[i * a->keys + j] / rest[i] : 0;
+            assert_close(columns[(size_t)h * stride + (size_t)j], expected, 2e-5, 2e-5);
+        }
+        for (int64_t i = first; i < n; i++) {
+            const double *row = rows + i * a->keys;
+            const int32_t top = keys[(size_t)h * tops + (size_t)(i - first)];
+            double most = 0;
+            for (int64_t j = 0; j < a->keys; j++)
+                most = fmax(most, row[j]);
+            assert_true(top < a->keys && (top >= 0) == (most > 0));
+            if (top >= 0)
+                assert_close(row[top], most, 1e-5, 0);
+        }
+    }
+    free(keys);
+    free(rest);
+    free(columns);
+}
+
 static void check(sal_attention shape, mask_kind kind, int64_t past, uint64_t seed) {
     sal_error err = {0};
     sal_random random;
@@ -182,6 +232,8 @@ static void check(sal_attention shape, mask_kind kind, int64_t past, uint64_t se
         assert_out_close(&p);
         if (shape.streams == 1)
             check_columns(&p, f, &workspace);
+        for (int64_t skip = 3; shape.streams == 1 && skip < 100; skip += 67)
+            check_rows(&p, skip, f, &workspace);
     }
     sal_attention_workspace_free(&workspace);
     release(&p);

@@ -242,17 +242,21 @@ static void reduce(void *context, int64_t index, int thread) {
                 plan->columns +
                 (((slab * plan->tasks + task) * (int64_t)spans + (int64_t)s) * plan->group + head) *
                     keys;
-            for (int64_t k = 0; k < plan->a->keys; k++)
+            for (int64_t k = plan->measure->skip; k < plan->a->keys; k++)
                 columns[k] += (double)sums[k];
         }
     }
+}
+
+static bool is_asked(const sal_attention_measure *measure) {
+    return measure != NULL && (measure->span_count > 0 || measure->top.keys != NULL);
 }
 
 int sal_attention_run(const sal_attention *attention, sal_attention_measure *measure,
                       sal_cpu_features features, int threads, sal_attention_workspace *workspace,
                       sal_error *err) {
     sal_plan plan = {.a = attention,
-                     .measure = measure != NULL && measure->span_count > 0 ? measure : NULL,
+                     .measure = is_asked(measure) ? measure : NULL,
                      .kernel = kernel_for(features)};
     int status = check(attention, measure, err);
     if (status != SAL_OK)

@@ -54,9 +54,22 @@ typedef struct sal_attention_span {
     size_t stride;      /* at least keys */
 } sal_attention_span;
 
+/** The key with the largest weight, of each head and query in a range. */
+typedef struct sal_attention_top {
+    int64_t first, end; /* queries of this call; what lies outside 0 .. queries is left as it is */
+    int32_t *
+        keys; /* [heads, stride] by query - first, the caller's; -1: the row sees no key or is not finite. NULL: not
+                           wanted */
+    size_t stride; /* at least end - first */
+} sal_attention_top;
+
 typedef struct sal_attention_measure {
     const sal_attention_span *spans;
     size_t span_count;
+    int64_t
+        skip; /* K > 0: rows are brought to sum 1 over the keys from K on, and the first K columns get nothing; rows whose
+                 weights there are all 0 in float are left out */
+    sal_attention_top top; /* over all keys; of equal weights the first key */
     int64_t
         nonfinite_rows; /* out, added to: rows (query, head) whose sum is not finite; they are left out of the columns */
 } sal_attention_measure;

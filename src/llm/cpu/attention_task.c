@@ -1,4 +1,5 @@
 /* One task of an attention: blocks of rows against chunks of keys. See attention_plan.h for the cutting. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -296,24 +297,80 @@ static void silence(const sal_plan *plan, sal_block *block, int64_t row) {
     }
 }
 
+/* Each row's sum over the keys from `skip` on. It is added up, not taken from the whole sum, of which the first keys may be nearly all. */
+static void sum_behind(const task *t, const sal_block *block, int64_t skip, float *rest) {
+    const sal_plan *plan = t->plan;
+    const int64_t rows = block->vectors * plan->lanes;
+    float ones[SAL_VECTORS * SAL_LANES_MAX];
+    for (int64_t row = 0; row < rows; row++) {
+        ones[row] = 1.0f;
+        rest[row] = 0.0f;
+    }
+    for (int64_t chunk = skip / SAL_CHUNK; chunk < plan->chunks; chunk++) {
+        float sums[SAL_VECTORS * SAL_LANES_MAX] = {0};
+        const int64_t first = chunk * SAL_CHUNK;
+        if (!block->visited[chunk])
+            continue;
+        for (int64_t k = skip > first ? skip - first : 0; k < SAL_CHUNK; k++) {
+            const float *weights = block->weights + (first + k) * plan->rows;
+            for (int64_t row = 0; row < rows; row++)
+                sums[row] += weights[row];
+        }
+        plan->kernel->decay(block->history + chunk * plan->rows, block->max, ones, block->vectors,
+                            t->decayed);
+        for (int64_t row = 0; row < rows; row++)
+            rest[row] += sums[row] * t->decayed[row];
+    }
+}
+
+/* The key of a row's largest weight: the maximum was reached in the first chunk after which it stayed. */
+static int32_t top_key(const sal_plan *plan, const sal_block *block, int64_t row) {
+    for (int64_t chunk = 0; chunk < plan->chunks; chunk++) {
+        if (!block->visited[chunk] || block->history[chunk * plan->rows + row] < block->max[row])
+            continue;
+        const float *weights = block->weights + chunk * SAL_CHUNK * plan->rows + row;
+        int64_t best = 0;
+        for (int64_t k = 1; k < SAL_CHUNK; k++)
+            if (weights[k * plan->rows] > weights[best * plan->rows])
+                best = k;
+        return (int32_t)(chunk * SAL_CHUNK + best);
+    }
+    return -1;
+}
+
+static void note_top(const task *t, const sal_block *block, int64_t row, int64_t query,
+                     int64_t head) {
+    const sal_attention_top *top = &t->plan->measure->top;
+    if (top->keys == NULL || query < top->first || query >= top->end)
+        return;
+    const float sum = block->sum[row];
+    top->keys[(size_t)(t->head_kv * t->plan->group + head) * top->stride +
+              (size_t)(query - top->first)] =
+        isfinite(sum) && sum > 0.0f ? top_key(t->plan, block, row) : -1;
+}
+
 /* base[span][row]: 1 / sum for rows of the span, else 0. */
 static void fill_base(task *t, sal_block *block) {
     const sal_plan *plan = t->plan;
     const sal_attention_measure *measure = plan->measure;
+    float rest[SAL_VECTORS * SAL_LANES_MAX];
     memset(t->base, 0, measure->span_count * (size_t)plan->rows * sizeof(float));
+    if (measure->skip > 0)
+        sum_behind(t, block, measure->skip, rest);
     for (int64_t row = 0; row < block->vectors * plan->lanes; row++) {
         int64_t query, head;
         if (!sal_plan_row(plan, block->unit + row / plan->lanes, row % plan->lanes, &query, &head))
             continue;
-        const float sum = block->sum[row];
-        if (!isfinite(sum)) {
+        note_top(t, block, row, query, head);
+        if (!isfinite(block->sum[row])) {
             t->nonfinite++;
             silence(plan, block, row);
             continue;
         }
+        const float sum = measure->skip > 0 ? rest[row] : block->sum[row];
         for (size_t s = 0; s < measure->span_count; s++) {
             const sal_attention_span *span = &measure->spans[s];
-            if (query >= span->first && query < span->end && sum > 0.0f)
+            if (query >= span->first && query < span->end && sum >= FLT_MIN)
                 t->base[(int64_t)s * plan->rows + row] = 1.0f / sum;
         }
     }

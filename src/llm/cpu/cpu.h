@@ -61,6 +61,9 @@ typedef struct sal_cpu_tap {
     const sal_span *spans;  /* [span_count] queries of the text */
     double *columns;        /* [span_count, layers, heads, keys], zeroed by the caller */
     int64_t *queries;       /* [layers], zeroed by the caller: queries that each layer has seen */
+    int64_t skip;           /* as in sal_attention_measure */
+    sal_span top;           /* queries of the text whose largest weight is asked for */
+    int32_t *tops;          /* [layers, heads, top.end - top.start] their keys; NULL: not wanted */
     int64_t nonfinite_rows; /* out */
 } sal_cpu_tap;
 

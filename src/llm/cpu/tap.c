@@ -109,6 +109,17 @@ static void spans_for(const sal_cpu_tap *tap, int layer, sal_attention_span *spa
                                         .stride = tap->keys};
 }
 
+static sal_attention_top top_for(const sal_cpu_tap *tap, int layer) {
+    const int64_t before = tap->queries[layer];
+    const size_t stride = tap->top.end - tap->top.start;
+    if (tap->tops == NULL)
+        return (sal_attention_top){0};
+    return (sal_attention_top){.first = (int64_t)tap->top.start - before,
+                               .end = (int64_t)tap->top.end - before,
+                               .keys = tap->tops + (size_t)layer * (size_t)tap->heads * stride,
+                               .stride = stride};
+}
+
 static int measure(sal_cpu *cpu, const sal_attention *attention, int layer, sal_error *err) {
     sal_cpu_tap *tap = cpu->tap;
     int status = check_layer(tap, layer, attention, err);
@@ -118,7 +129,10 @@ static int measure(sal_cpu *cpu, const sal_attention *attention, int layer, sal_
     if (spans == NULL)
         return sal_fail_memory(err, "attention sums");
     spans_for(tap, layer, spans);
-    sal_attention_measure request = {.spans = spans, .span_count = tap->span_count};
+    sal_attention_measure request = {.spans = spans,
+                                     .span_count = tap->span_count,
+                                     .skip = tap->skip,
+                                     .top = top_for(tap, layer)};
     status =
         sal_attention_run(attention, &request, cpu->features, cpu->threads, &cpu->workspace, err);
     sal_free(spans);
