@@ -93,6 +93,42 @@ static void check_memory(const struct estimates *estimates, const struct model_m
     }
 }
 
+/* Cells of the cache by rule, where counting would mean to read all of a file that does not fit: three bytes a token of the longest document,
+ * a sequence for each length. */
+static int take_cells(struct rehearsal *rehearsal, const struct rehearsal_step *step,
+                      const struct parsed *parsed, struct estimate *estimate) {
+    const struct common_options *common = parsed->config;
+    const struct option_row *row = options_find(step->command, "lengths", 7);
+    const size_t sequences =
+        row == NULL
+            ? 1
+            : ((const struct length_list *)((const char *)parsed->config + row->offset))->count;
+    sal_error *err = &rehearsal->session->error;
+    sal_study *study = NULL;
+    int64_t *keys = NULL, longest = 0;
+    size_t count = 0;
+    int status = sal_study_open(rehearsal->snapshot, SAL_STUDY_READ, &study, err);
+    if (status == 0) {
+        status = sal_study_document_keys(
+            study, common->corpus, rehearsal_number(step, parsed, "limit", -1), &keys, &count, err);
+    }
+    for (size_t i = 0; status == 0 && i < count; i++) {
+        sal_document *document = NULL;
+        status = sal_study_get_document(study, keys[i], &document, err);
+        if (status == 0 && (int64_t)document->text_length > longest) {
+            longest = (int64_t)document->text_length;
+        }
+        sal_document_free(document);
+    }
+    estimate->counts = false;
+    estimate->documents = (int64_t)count;
+    estimate->work.cells =
+        (int64_t)sequences * (longest / 3 + rehearsal_number(step, parsed, "max-tokens", 0));
+    sal_free(keys);
+    const int closed = sal_study_close(study, status == 0 ? err : NULL);
+    return status != 0 ? status : closed;
+}
+
 /* ---- rehearsals ------------------------------------------------------------------------------------------------------------- */
 
 static void add_run(struct measured *measured, const struct rehearsal_run *run, double x,
@@ -395,6 +431,10 @@ static int estimate_one(struct estimates *estimates, struct rehearsal *rehearsal
     int status = path == NULL ? 0 : model_memory_read(path, &model, err);
     if (status == 0 && path != NULL) { /* before anything long: do the weights alone fit? */
         check_memory(estimates, &model, estimate);
+        if (!estimate->fits) {
+            status = take_cells(rehearsal, step, parsed, estimate);
+            check_memory(estimates, &model, estimate);
+        }
     }
     if (status == 0 && estimate->fits) {
         status = rehearsal_count(rehearsal, step, rehearsal->snapshot, &estimate->work,
