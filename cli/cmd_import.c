@@ -177,7 +177,11 @@ static int run(struct session *session, void *config) {
         status = import_files(session, study, &request, &tally);
         status = session_end_run(session, study, key, &tally, status);
     }
-    status = session_close(session, study, status);
+    if (status == 0) {
+        status = session_close(session, study, status);
+    } else {
+        sal_study_abandon(study);
+    }
     sal_buffer_free(&room);
     return session_exit(session, status, &tally);
 }

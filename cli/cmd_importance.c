@@ -147,7 +147,7 @@ static int compute(struct session *session, sal_study *study, const void *config
                    sal_tally *tally) {
     const struct common_options *common = session->options;
     const sal_importance_options request = {common->by, common->corpus,
-                                            (sal_protocol)common->protocol};
+                                            (sal_protocol)common->protocol, false};
     sal_buffer hashes = {0};
     struct stage stage;
     int64_t key = 0;
@@ -165,6 +165,22 @@ static int compute(struct session *session, sal_study *study, const void *config
         status = session_end_run(session, study, key, tally, status);
     }
     sal_buffer_free(&hashes);
+    return status;
+}
+
+/* In a study that cannot be written now: is all there and up to date? Else why it cannot be written is what there is to tell. */
+static int look(struct session *session, sal_study *study, const sal_error *unwritable) {
+    const struct common_options *common = session->options;
+    const sal_importance_options request = {common->by, common->corpus,
+                                            (sal_protocol)common->protocol, true};
+    sal_tally missing = {0};
+    const int status =
+        sal_importance_run(study, &request, &session->progress, &missing, &session->error);
+    if (status == 0 && missing.done > 0) {
+        return sal_fail(&session->error, unwritable->code,
+                        "%s (to be computed are %lld documents x summarizers)", unwritable->text,
+                        (long long)missing.done);
+    }
     return status;
 }
 
@@ -253,9 +269,11 @@ static int print_results(const struct importance_view *view,
     return print_documents(view, options);
 }
 
-/* Choose, compute, show: a wrong choice is told before anything is computed. */
+/* Choose, compute, show: a wrong choice is told before anything is computed.
+ * in     unwritable: why the study is open for reading only; code 0 when it is not */
 static int run_study(struct session *session, sal_study *study,
-                     const struct importance_options *options, sal_tally *tally) {
+                     const struct importance_options *options, const sal_error *unwritable,
+                     sal_tally *tally) {
     sal_summarizer_list *list = NULL;
     struct importance_view view = {.session = session,
                                    .study = study,
@@ -270,7 +288,8 @@ static int run_study(struct session *session, sal_study *study,
         status = check_single(&view);
     }
     if (status == 0) {
-        status = compute(session, study, options, tally);
+        status = unwritable->code != 0 ? look(session, study, unwritable)
+                                       : compute(session, study, options, tally);
     }
     if (status == 0) {
         status = print_results(&view, options);
@@ -312,9 +331,15 @@ static int run(struct session *session, void *config) {
     if (options->summaries != NULL) {
         return run_predictions(session, options);
     }
-    int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
+    sal_error unwritable = {0};
+    int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &unwritable);
+    if (status == SAL_EIO || status == SAL_EBUSY) { /* no rights, or someone else writes */
+        status = sal_study_open(session->arguments[0], SAL_STUDY_READ, &study, &session->error);
+    } else {
+        session->error = unwritable;
+    }
     if (status == 0) {
-        status = run_study(session, study, options, &tally);
+        status = run_study(session, study, options, &unwritable, &tally);
     }
     status = session_close(session, study, status);
     return session_exit(session, status, &tally);

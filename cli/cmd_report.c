@@ -27,7 +27,13 @@ static int write_report(struct session *session, sal_study *study,
     const sal_report_options request = {options->common.corpus, options->documents, options->title};
     struct stage stage;
     stage_start(&stage);
-    const int status = sal_report_write(study, path, &request, &session->progress, &session->error);
+    int status = sal_report_write(study, path, &request, &session->progress, &session->error);
+    if (status == SAL_EIO && options->output == NULL) {
+        sal_error cause = session->error;
+        status = sal_fail(&session->error, status,
+                          "%s; to write it elsewhere: salient report %s -o report.html", cause.text,
+                          session->arguments[0]);
+    }
     if (status == 0) {
         stage_end(session, &stage, path, NULL, NULL);
     }

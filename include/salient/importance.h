@@ -29,6 +29,7 @@ typedef struct sal_importance_options {
     const char *by;     /* summarizer; NULL: all */
     const char *corpus; /* NULL: all */
     sal_protocol protocol;
+    bool look; /* store nothing; the study may be open for reading. done: to be computed */
 } sal_importance_options;
 
 /** Compute what is missing or out of date, one transaction per (document, summarizer), then the scores of each (corpus,

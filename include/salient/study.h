@@ -35,6 +35,9 @@ int sal_study_open(const char *path, sal_study_mode mode, sal_study **out,
                    sal_error *err) SAL_MUST_CHECK;
 /** Checkpoint and fold the log back into one file; free. NULL is fine. */
 int sal_study_close(sal_study *study, sal_error *err);
+/** Close after a failure: a study that this open made and that holds no document goes away again, as if it had never been begun.
+ *  NULL is fine. */
+void sal_study_abandon(sal_study *study);
 /** The path as given to open. */
 const char *sal_study_path(const sal_study *study);
 

@@ -176,7 +176,7 @@ static int run_summaries(importance_stage *stage, const sal_document *document, 
     status = is_up_to_date(stage, document->key, summarizer, inputs, &up_to_date, err);
     if (status == SAL_OK)
         status = measure_unit(stage, document, summaries, stopwords, &table, &measures, err);
-    if (status == SAL_OK && !up_to_date)
+    if (status == SAL_OK && !up_to_date && !stage->options->look)
         status = put_table(stage, document->key, summarizer, inputs, &table, err);
     if (status == SAL_OK)
         status = sal_score_sums_add(sums, summaries, table.counts, &measures, err);
@@ -201,7 +201,7 @@ static int run_imported(importance_stage *stage, const sal_document *document, i
     hash_inputs(stage, document, summaries, imported, stopwords, inputs);
     const sal_importance_place place = {document, summarizer, stage->options->protocol, inputs};
     status = is_up_to_date(stage, document->key, summarizer, inputs, &up_to_date, err);
-    if (status == SAL_OK && !up_to_date)
+    if (status == SAL_OK && !up_to_date && !stage->options->look)
         status = sal_importance_put_imported(stage->study, stage->text, &place, stopwords, imported,
                                              err);
     if (status == SAL_OK)
@@ -294,7 +294,8 @@ static int run_corpus(importance_stage *stage, const char *corpus,
     }
     if (status == SAL_OK && sums.document_count > 0) {
         tell_undefined(stage, corpus, summarizer->name, &sums);
-        status = put_scores(stage, corpus, summarizer->key, &sums, err);
+        if (!stage->options->look)
+            status = put_scores(stage, corpus, summarizer->key, &sums, err);
     }
     if (status == SAL_OK)
         sal_progress_update(stage->progress, name, stage->done, stage->total, "documents");

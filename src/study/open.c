@@ -25,11 +25,25 @@ static char *join(const char *folder, const char *name) {
     return path.bytes;
 }
 
-static void free_study(sal_study *study) {
+/* Remove what a failed CREATE made, while it is still locked. */
+static void undo_create(const sal_study *study) {
+    if (study->made_database) {
+        sal_system_unlink(study->database_path);
+    }
+    if (study->made_folder) {
+        sal_system_unlink(study->lock_path);
+        rmdir(study->path);
+    }
+}
+
+static void free_study(sal_study *study, bool undo) {
     for (size_t i = 0; i < study->kept_count; i++) {
         sqlite3_finalize(study->kept[i].statement);
     }
     sqlite3_close(study->database);
+    if (undo) {
+        undo_create(study);
+    }
     study_lock_release(study);
     sal_free(study->kept);
     sal_free(study->path);
@@ -49,7 +63,7 @@ static sal_study *make_study(const char *path, sal_study_mode mode) {
     study->database_path = join(path, "study.db");
     study->lock_path = join(path, "study.lock");
     if (study->path == NULL || study->database_path == NULL || study->lock_path == NULL) {
-        free_study(study);
+        free_study(study, false);
         return NULL;
     }
     return study;
@@ -202,17 +216,6 @@ static int connect_study(sal_study *study, sal_error *err) {
     return rc;
 }
 
-/* Remove what a failed CREATE made. */
-static void undo_create(const sal_study *study, const place *before) {
-    if (!before->database) {
-        sal_system_unlink(study->database_path);
-    }
-    if (!before->folder) {
-        sal_system_unlink(study->lock_path);
-        rmdir(study->path);
-    }
-}
-
 int sal_study_open(const char *path, sal_study_mode mode, sal_study **out, sal_error *err) {
     place before = {0};
     if (path == NULL || path[0] == '\0') {
@@ -234,13 +237,12 @@ int sal_study_open(const char *path, sal_study_mode mode, sal_study **out, sal_e
         rc = study_lock_take(study, err);
     }
     if (rc == SAL_OK) {
+        study->made_folder = !before.folder;
+        study->made_database = !before.database;
         rc = connect_study(study, err);
-        if (rc != SAL_OK && mode == SAL_STUDY_CREATE) {
-            undo_create(study, &before);
-        }
     }
     if (rc != SAL_OK) {
-        free_study(study);
+        free_study(study, true);
         return rc;
     }
     *out = study;
@@ -267,8 +269,30 @@ int sal_study_close(sal_study *study, sal_error *err) {
     if (study->mode != SAL_STUDY_READ) {
         rc = fold_log(study, err);
     }
-    free_study(study);
+    free_study(study, false);
     return rc;
+}
+
+/* Asked of the file and not of what the caller did: whatever is in it was committed. */
+static bool holds_nothing(sal_study *study) {
+    int64_t rows = 1;
+    return study->made_database &&
+           study_scalar(study, "SELECT EXISTS (SELECT 1 FROM documents)", &rows, NULL) == SAL_OK &&
+           rows == 0;
+}
+
+void sal_study_abandon(sal_study *study) {
+    if (study == NULL) {
+        return;
+    }
+    while (study->depth > 0) {
+        sal_study_rollback(study);
+    }
+    const bool nothing = holds_nothing(study);
+    if (study->mode != SAL_STUDY_READ) {
+        (void)fold_log(study, NULL);
+    }
+    free_study(study, nothing);
 }
 
 const char *sal_study_path(const sal_study *study) {

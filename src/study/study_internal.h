@@ -21,6 +21,8 @@ struct sal_study {
     char *lock_path;     /* path/study.lock */
     int lock;            /* descriptor that holds the writer's lock; -1: none */
     sal_study_mode mode;
+    bool made_folder; /* by this open */
+    bool made_database;
     int depth; /* open transactions: 1 = a real one, above = savepoints */
     study_kept *kept;
     size_t kept_count;
