@@ -105,8 +105,12 @@ static void close_all(bench *self) {
 
 static void tell_ready(const bench *self) {
     const sal_model_info *info = sal_model_describe(self->model);
-    printf("{\"model\": \"%s\", \"backend\": \"%s\", \"model_bytes\": %llu, \"ids\": [", info->type,
-           info->backend, (unsigned long long)info->bytes);
+    struct rusage usage;
+    (void)getrusage(RUSAGE_SELF, &usage);
+    printf("{\"model\": \"%s\", \"backend\": \"%s\", \"model_bytes\": %llu, \"open_bytes\": %lld, "
+           "\"ids\": [",
+           info->type, info->backend, (unsigned long long)info->bytes,
+           (long long)usage.ru_maxrss * 1024);
     for (size_t i = 0; i < self->tokens.count; i++)
         printf("%s%d", i > 0 ? "," : "", self->tokens.ids[i]);
     printf("]}\n");

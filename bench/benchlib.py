@@ -219,6 +219,26 @@ def bf16_model(setting):
     return target
 
 
+def python_with(folder, requirements, what):
+    """A Python of its own outside the checkout with the packages of a file of this folder, at their pinned versions; made on first use."""
+    cache = os.environ.get("SALIENT_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "salient"
+    folder = Path(cache) / folder
+    python = folder / "bin" / "python"
+    wanted = (BENCH / requirements).read_text("utf-8")
+    stamp = folder / "requirements.txt"
+    if not (stamp.is_file() and stamp.read_text("utf-8") == wanted):
+        print(f"installing {what} into {folder} (once)", file=sys.stderr)
+        measure([sys.executable, "-m", "venv", folder])
+        measure([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "--requirement",
+                 BENCH / requirements])
+        stamp.write_text(wanted, "utf-8")
+    return python
+
+
+def torch_python():
+    return python_with("bench-venv", "requirements.txt", "PyTorch and transformers (5 GB)")
+
+
 def document():
     """The document of 917 tokens (SmolLM2's tokenizer)."""
     return (BENCH / "document.txt").read_text("utf-8").rstrip("\n")

@@ -3,7 +3,7 @@
 Runs in a Python of its own (bench/requirements.txt); `bench/states` starts it and talks to it in lines of JSON:
 
     in   {"model": GGUF, "ids": [token id, ...], "threads": N}                     once
-    out  {"ready": true, "weights_bytes": N, "versions": {...}}
+    out  {"ready": true, "weights_bytes": N, "open_bytes": N, "versions": {...}}
     in   go                                                                          any number of times
     out  {"seconds": S, "processor": S, "peak_bytes": N}
 
@@ -50,6 +50,7 @@ def load(setting):
     say({
         "ready": True,
         "weights_bytes": sum(p.numel() * p.element_size() for p in model.parameters()),
+        "open_bytes": peak_bytes(),
         "attention": model.config._attn_implementation,
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__, "Python": platform.python_version()},
     })
