@@ -18,6 +18,7 @@ struct tap_options {
     const char *chat_template;
     bool attention;
     int64_t last;
+    int64_t skip_first;
     bool hidden;
     const char *positions;
     bool exact;
@@ -28,7 +29,7 @@ enum {
     TEXT_MAXIMUM = 64 << 20,
     TEMPLATE_MAXIMUM = 1 << 20,
     TENSORS = 8,
-    TEXTS = 8,
+    TEXTS = 9,
     BLOCK = 1 << 18 /* floats that are copied at once */
 };
 
@@ -55,6 +56,8 @@ static const struct option_row rows[] = {
      "attention that each token receives, from every layer and head"},
     {"last", 0, OPTION_COUNT, AT(last), NULL, 1, 1e9, "K", NULL, TAKEN,
      "attention received from the last K tokens alone"},
+    {"skip-first", 0, OPTION_COUNT, AT(skip_first), "0", 0, 1e6, "K", NULL, TAKEN,
+     "attention without the first K tokens: each token's is brought to sum 1 over the others"},
     {"hidden", 0, OPTION_FLAG, AT(hidden), NULL, 0, 0, NULL, NULL, TAKEN,
      "hidden states: embeddings, each block's output, the last one after the final norm"},
     {"positions", 0, OPTION_TEXT, AT(positions), NULL, 0, 0, "LIST", NULL, TAKEN,
@@ -148,6 +151,9 @@ static int check_options(struct session *session, const struct tap_options *opti
     }
     if (!options->attention && options->last < 0 && !options->hidden) {
         return session_usage(session, hint, "what to take? --attention, --last K or --hidden");
+    }
+    if (options->skip_first > 0 && !options->attention && options->last < 0) {
+        return session_usage(session, hint, "--skip-first belongs to --attention and --last");
     }
     if (options->positions != NULL && !options->hidden) {
         return session_usage(session, hint, "--positions belongs to --hidden");
@@ -251,6 +257,7 @@ static int measure(struct work *work, const sal_progress *progress, sal_error *e
                                      .received = options->attention,
                                      .query_spans = &span,
                                      .span_count = last > 0,
+                                     .skip_keys = (size_t)options->skip_first,
                                      .hidden = options->hidden,
                                      .positions = work->positions,
                                      .position_count = work->position_count,
@@ -270,7 +277,8 @@ static int measure(struct work *work, const sal_progress *progress, sal_error *e
         if (work->exposure == NULL) {
             return sal_fail_memory(err, "exposure");
         }
-        sal_tap_exposure(result->received, result->L * result->H, result->T, work->exposure);
+        sal_tap_exposure(result->received, result->L * result->H, result->T, request.skip_keys,
+                         work->exposure);
     }
     return status;
 }
@@ -352,7 +360,7 @@ static int write_file(const struct work *work, sal_error *err) {
     const sal_model_info *info = sal_model_describe(work->model);
     const int32_t document[2] = {(int32_t)work->document.start, (int32_t)work->document.end};
     sal_tensor tensors[TENSORS];
-    char last[32], non_finite[32], digest[65];
+    char last[32], skip[32], non_finite[32], digest[65];
     int32_t *all = sal_calloc(work->tokens->count, sizeof *all);
     if (all == NULL) {
         return sal_fail_memory(err, "positions");
@@ -362,6 +370,7 @@ static int write_file(const struct work *work, sal_error *err) {
     }
     (void)snprintf(last, sizeof last, "%" PRId64,
                    work->options->last < 0 ? 0 : work->options->last);
+    (void)snprintf(skip, sizeof skip, "%" PRId64, work->options->skip_first);
     (void)snprintf(non_finite, sizeof non_finite, "%" PRId64, work->result.non_finite);
     sal_sha256_of(work->text.bytes, work->text.length, digest);
     const sal_metadata texts[TEXTS] = {
@@ -372,6 +381,7 @@ static int write_file(const struct work *work, sal_error *err) {
         {"chat", chats[work->options->chat]},
         {"compute", sal_tap_path(work->tap)},
         {"last", last},
+        {"skip_first", skip},
         {"non_finite", non_finite},
     };
     const size_t count =
@@ -442,9 +452,11 @@ const struct command command_tap = {
     "tokens [T], offsets [T,2] (bytes of the prompt), document_span [2] (bytes of the text inside "
     "the prompt); attention.received [L,H,T] (for each token, the sum of the attention that all "
     "tokens give it; each head sums to T), attention.exposure [L,H,T] (the same relative to "
-    "uniform "
-    "attention), attention.last [L,H,T] (from the last K tokens alone); hidden [L+1,P,D] and "
-    "positions [P]. L layers, H heads, T tokens, P positions, D width, all counted from 0.\n\n"
+    "uniform attention), attention.last [L,H,T] (from the last K tokens alone); with --skip-first "
+    "K "
+    "each token's attention is renormalised without the first K tokens, as in salient heads "
+    "--renormalise; hidden [L+1,P,D] and positions [P]. L layers, H heads, T tokens, P positions, "
+    "D width, all counted from 0.\n\n"
     "No table of tokens by tokens is ever kept, so long texts are no problem.",
     examples,
     options,

@@ -160,6 +160,107 @@ static void flash_attention_and_soft_max_agree(void **state) {
     }
 }
 
+enum { SKIP = 5, TOP = 20 };
+
+/* Every query's weights, one span each: rows [T,L,H,T]. The causal mask makes rows before SKIP vanish without the first tokens. */
+static float *all_rows(sal_tap *tap, const fixture *f) {
+    sal_span each[T];
+    sal_tap_request request = {.tokens = f->tokens,
+                               .token_count = T,
+                               .query_spans = each,
+                               .span_count = T,
+                               .last_layer = -1};
+    for (size_t i = 0; i < T; i++)
+        each[i] = (sal_span){i, i + 1};
+    sal_tap_result r = run(tap, &request);
+    float *rows = r.spans;
+    r.spans = NULL;
+    sal_tap_result_free(&r);
+    return rows;
+}
+
+/* The sum over queries of a range of what token j receives, each row brought to sum 1 behind the first tokens. */
+static double renormalised(const float *rows, sal_span queries, size_t head, size_t j) {
+    double sum = 0;
+    for (size_t i = queries.start; i < queries.end; i++) {
+        const float *row = rows + (i * LAYERS * HEADS + head) * T;
+        double rest = 0;
+        for (size_t k = SKIP; k < T; k++)
+            rest += (double)row[k];
+        sum += j >= SKIP && rest > 0 ? (double)row[j] / rest : 0;
+    }
+    return sum;
+}
+
+static void check_renormalised(const sal_tap_result *r, const float *rows, const float *norm_of) {
+    static const sal_span whole = {0, T};
+    for (size_t head = 0; head < LAYERS * HEADS; head++) {
+        double total = 0;
+        for (size_t j = 0; j < T; j++) {
+            const double seen = (double)r->received[head * T + j];
+            assert_close(seen, renormalised(rows, whole, head, j), 1e-4, 1e-6);
+            assert_close((double)r->norm[head * T + j], seen * (double)norm_of[head * T + j], 1e-4,
+                         1e-6);
+            assert_close((double)r->spans[head * T + j], renormalised(rows, spans[0], head, j),
+                         1e-4, 1e-6);
+            assert_close((double)r->spans[(LAYERS * HEADS + head) * T + j],
+                         renormalised(rows, spans[1], head, j), 1e-4, 1e-6);
+            total += seen;
+        }
+        assert_close(total, T - SKIP, 1e-5, 0);
+    }
+}
+
+static void check_top(const sal_tap_result *r, const float *rows) {
+    for (size_t head = 0; head < LAYERS * HEADS; head++)
+        for (size_t i = TOP; i < T; i++) {
+            const float *row = rows + (i * LAYERS * HEADS + head) * T;
+            const int32_t top = r->top[head * (T - TOP) + i - TOP];
+            float most = 0;
+            for (size_t j = 0; j <= i; j++)
+                most = row[j] > most ? row[j] : most;
+            assert_true(top >= 0 && (size_t)top <= i);
+            assert_close((double)row[top], (double)most, 1e-5, 0);
+        }
+}
+
+/* Our backend, libllama's flash attention and soft max: the same rule, from the rows that each of them shows. */
+static void rows_without_the_first_tokens_sum_to_one(void **state) {
+    const fixture *f = *state;
+    sal_error err = {0};
+    sal_model *own = NULL;
+    sal_tap_result results[3];
+    assert_ok(sal_model_open(f->path[0], &(sal_model_options){.threads = 2}, &own, &err));
+    for (int path = 0; path < 3; path++) {
+        sal_tap *tap = open_tap(path == 0 ? own : f->models[0], path == 2, 32, 0);
+        sal_tap_request request = everything(f);
+        sal_tap_result plain = run(tap, &request);
+        float *rows = all_rows(tap, f);
+        request.skip_keys = SKIP;
+        request.top_queries = (sal_span){TOP, T};
+        results[path] = run(tap, &request);
+        for (size_t i = 0; i < LAYERS * HEADS * T; i++)
+            plain.norm[i] /= plain.received[i];
+        check_renormalised(&results[path], rows, plain.norm);
+        check_top(&results[path], rows);
+        request = (sal_tap_request){
+            .tokens = f->tokens, .token_count = T, .top_queries = {TOP, T}, .last_layer = -1};
+        sal_tap_result alone = run(tap, &request);
+        assert_null(alone.received);
+        assert_memory_equal(alone.top, results[path].top,
+                            LAYERS * HEADS * (T - TOP) * sizeof *alone.top);
+        sal_tap_result_free(&alone);
+        sal_tap_result_free(&plain);
+        sal_free(rows);
+        sal_tap_close(tap);
+    }
+    compare(&results[0], &results[2], 2, 2e-2, 1e-2);
+    compare(&results[1], &results[2], 2, 2e-2, 1e-2);
+    for (int path = 0; path < 3; path++)
+        sal_tap_result_free(&results[path]);
+    sal_model_close(own);
+}
+
 static void a_uniform_head_has_exposure_one_everywhere(void **state) {
     float received[2 * T], exposure[2 * T];
     (void)state;
@@ -170,13 +271,21 @@ static void a_uniform_head_has_exposure_one_everywhere(void **state) {
         received[j] = (float)sum;
         received[T + j] = j == 0 ? T : 0; /* everything on the first token */
     }
-    sal_tap_exposure(received, 2, T, exposure);
+    sal_tap_exposure(received, 2, T, 0, exposure);
     for (int j = 0; j < T; j++) {
         assert_close((double)exposure[j], 1, 1e-6, 0);
         assert_close((double)exposure[T + j], j == 0 ? T / (double)received[0] : 0, 1e-6, 0);
     }
-    sal_tap_exposure(received, 2, T, received); /* in place */
+    sal_tap_exposure(received, 2, T, 0, received); /* in place */
     assert_memory_equal(received, exposure, sizeof exposure);
+    for (int j = 0; j < T; j++) {
+        received[j] = 0;
+        for (int i = j; j >= SKIP && i < T; i++)
+            received[j] += (float)(1.0 / (i + 1 - SKIP));
+    }
+    sal_tap_exposure(received, 1, T, SKIP, exposure);
+    for (int j = 0; j < T; j++)
+        assert_close((double)exposure[j], j >= SKIP, 1e-5, 0);
 }
 
 /* ---- the model's own numbers ---------------------------------------------------------------------- */
@@ -609,6 +718,10 @@ static void wrong_requests_are_refused(void **state) {
     request.positions = twice;
     request.position_count = 2;
     refuse(tap, request, SAL_EINVAL, "position 3");
+    request = everything(f);
+    request.top_queries = (sal_span){3, T + 1};
+    refuse(tap, request, SAL_EINVAL, "largest weights of queries 3 to 66");
+    request = everything(f);
     request.positions = far;
     request.position_count = 1;
     refuse(tap, request, SAL_EINVAL, "position 65");
@@ -673,7 +786,8 @@ static void every_allocation_may_fail(void **state) {
             sal_error err = {0};
             sal_tap *tap = NULL;
             sal_tap_result result = {0};
-            const sal_tap_request request = everything(f);
+            sal_tap_request request = everything(f);
+            request.top_queries = (sal_span){TOP, T};
             long blocks = sal_faulty_blocks();
             sal_faulty_fail(SAL_FAULTY_ALLOCATION, n);
             int status = sal_tap_open(
@@ -699,6 +813,7 @@ int main(void) {
         cmocka_unit_test(each_head_sums_to_its_queries),
         cmocka_unit_test(a_text_of_one_token_is_possible),
         cmocka_unit_test(flash_attention_and_soft_max_agree),
+        cmocka_unit_test(rows_without_the_first_tokens_sum_to_one),
         cmocka_unit_test(a_uniform_head_has_exposure_one_everywhere),
         cmocka_unit_test(norms_are_those_of_values_through_the_output_projection),
         cmocka_unit_test(hidden_state_0_is_the_embedding_bit_for_bit),

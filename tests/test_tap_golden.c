@@ -128,7 +128,7 @@ static void compare_sums(const char *what, const sal_safetensors *reference,
     compare_attention(what, r->spans, theirs, rows, r->T, b);
     sal_free(theirs);
     theirs = load(reference, "attn_exposure_norm", &count);
-    sal_tap_exposure(r->received, rows, r->T, exposure);
+    sal_tap_exposure(r->received, rows, r->T, 0, exposure);
     compare_attention(what, exposure, theirs, rows, r->T, b);
     sal_free(theirs);
     free(exposure);

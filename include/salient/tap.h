@@ -45,6 +45,11 @@ typedef struct sal_tap_request {
     const sal_span *
         query_spans; /* token ranges: attention received from these queries alone, one [L,H,T] each */
     size_t span_count;
+    size_t
+        skip_keys; /* K > 0: in all of the above each query's attention is brought to sum 1 without the first K tokens, which
+                      receive nothing; the first K queries give nothing */
+    sal_span
+        top_queries; /* of these queries, the token with the largest weight, first of equals; empty: none */
     bool hidden;              /* hidden states at positions */
     const int32_t *positions; /* [P] ascending; NULL: all T */
     size_t position_count;
@@ -61,6 +66,8 @@ typedef struct sal_tap_result {
         received; /* [L,H,T]: column sums of attention over queries i >= j; each head sums to T. NULL when not asked for */
     float *norm;  /* [L,H,T] */
     float *spans; /* [span_count,L,H,T]; each head sums to the span's length */
+    int32_t *
+        top; /* [L,H,top_queries]: by query from the first; -1: a row that is not finite. NULL when not asked for */
     float *
         hidden; /* [L+1,P,D]: 0 = embeddings, k = output of block k-1, L = after the final norm; NULL when rows were taken */
     int64_t non_finite; /* query rows with a non-finite score, left out */
@@ -78,9 +85,10 @@ int sal_tap_run(sal_tap *tap, const sal_tap_request *request, sal_tap_result *re
 void sal_tap_result_free(sal_tap_result *result);
 
 /** Exposure: attention received relative to what uniform causal attention gives.
- *  math   e[h,j] = received[h,j] / sum_{i>=j} 1/(i+1)     (METHODS 3)
+ *  math   e[h,j] = received[h,j] / sum_{i>=j} 1/(i+1-K)     (METHODS 3; K = skip_keys of the request, 0 as a rule); 0 for j < K
  *  in     received [rows,T]; out exposure [rows,T], may be the same array */
-void sal_tap_exposure(const float *received, size_t rows, size_t T, float *exposure);
+void sal_tap_exposure(const float *received, size_t rows, size_t T, size_t skip_keys,
+                      float *exposure);
 
 #ifdef __cplusplus
 }

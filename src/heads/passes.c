@@ -36,7 +36,7 @@ int head_pass_raw(sal_model *model, sal_tap *tap, const sal_document *document,
     passes->exposure = sal_calloc(result->L * result->H * result->T, sizeof *passes->exposure);
     if (passes->exposure == NULL)
         return sal_fail_memory(err, "exposure");
-    sal_tap_exposure(result->received, result->L * result->H, result->T, passes->exposure);
+    sal_tap_exposure(result->received, result->L * result->H, result->T, 0, passes->exposure);
     return SAL_OK;
 }
 

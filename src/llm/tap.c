@@ -95,6 +95,10 @@ static int check_request(const sal_tap *tap, const sal_tap_request *request, sal
             return sal_fail(err, SAL_EINVAL, "queries %zu to %zu; the text has %zu tokens",
                             span->start, span->end, request->token_count);
     }
+    if (request->top_queries.start > request->top_queries.end ||
+        request->top_queries.end > request->token_count)
+        return sal_fail(err, SAL_EINVAL, "largest weights of queries %zu to %zu; the text has %zu",
+                        request->top_queries.start, request->top_queries.end, request->token_count);
     for (size_t i = 0; request->hidden && i < request->position_count; i++) {
         int32_t position = request->positions[i];
         if (position < 0 || (size_t)position >= request->token_count ||
@@ -104,6 +108,7 @@ static int check_request(const sal_tap *tap, const sal_tap_request *request, sal
                             request->token_count - 1);
     }
     if (!request->received && !request->norm && request->span_count == 0 &&
+        request->top_queries.start == request->top_queries.end &&
         (!request->hidden || request->position_count == 0))
         return sal_fail(err, SAL_EINVAL, "neither attention nor hidden states are asked for");
     return SAL_OK;
@@ -232,7 +237,9 @@ static int give(sal_collector *c, sal_tap_result *result, sal_error *err) {
             (float)((double)c->value_norms[i] * c->sums[i / c->tokens * c->keys + i % c->tokens]);
     given.norm = c->value_norms;
     given.hidden = c->hidden;
+    given.top = c->top;
     c->value_norms = c->hidden = NULL;
+    c->top = NULL;
     *result = given;
     return SAL_OK;
 }
@@ -276,7 +283,8 @@ int sal_tap_run(sal_tap *tap, const sal_tap_request *request, sal_tap_result *re
         .err = err,
     };
     collector.sets = (collector.whole ? 1 : 0) + wanted.span_count;
-    collector.attention = collector.sets > 0;
+    collector.top_count = wanted.top_queries.end - wanted.top_queries.start;
+    collector.attention = collector.sets > 0 || collector.top_count > 0;
     tap->progress = progress;
     status = pass(tap, &collector, err);
     tap->progress = NULL;
@@ -297,15 +305,18 @@ void sal_tap_result_free(sal_tap_result *result) {
     sal_free(result->received);
     sal_free(result->norm);
     sal_free(result->spans);
+    sal_free(result->top);
     sal_free(result->hidden);
     *result = (sal_tap_result){0};
 }
 
-void sal_tap_exposure(const float *received, size_t rows, size_t T, float *exposure) {
-    double uniform = 0; /* sum_{i >= j} 1 / (i + 1) */
+void sal_tap_exposure(const float *received, size_t rows, size_t T, size_t skip_keys,
+                      float *exposure) {
+    double uniform = 0; /* sum_{i >= j} 1 / (i + 1 - K) */
     for (size_t j = T; j-- > 0;) {
-        uniform += 1.0 / (double)(j + 1);
+        uniform += j >= skip_keys ? 1.0 / (double)(j + 1 - skip_keys) : 0;
         for (size_t row = 0; row < rows; row++)
-            exposure[row * T + j] = (float)((double)received[row * T + j] / uniform);
+            exposure[row * T + j] =
+                j >= skip_keys ? (float)((double)received[row * T + j] / uniform) : 0.0f;
     }
 }

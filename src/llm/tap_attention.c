@@ -82,6 +82,32 @@ static bool finite_row(const float *row, int64_t keys) {
     return isfinite(sum);
 }
 
+static double sum_behind(const float *row, int64_t skip, int64_t keys) {
+    double sum = 0;
+    for (int64_t k = skip; k < keys; k++)
+        sum += (double)row[k];
+    return sum;
+}
+
+static void note_top(const sal_attention_top *top, int64_t head, int64_t query, const float *row,
+                     int64_t keys) {
+    int64_t best = 0;
+    if (top->keys == NULL || query < top->first || query >= top->end)
+        return;
+    for (int64_t k = 1; row != NULL && k < keys; k++)
+        best = row[k] > row[best] ? k : best;
+    top->keys[(size_t)head * top->stride + (size_t)(query - top->first)] =
+        row != NULL ? (int32_t)best : -1;
+}
+
+/* One row into the columns of a span. */
+static void add_row(const sal_attention_span *span, int64_t head, const float *row, int64_t skip,
+                    int64_t keys, double sum) {
+    double *columns = span->columns + (size_t)head * span->stride;
+    for (int64_t k = skip; k < keys; k++)
+        columns[k] += skip > 0 ? (double)row[k] / sum : (double)row[k];
+}
+
 /* Row after row: each column is a sum in the order of queries, whatever the threads. */
 static void add_head(const soft_max *s, int64_t head, const char *weights) {
     const sal_attention_measure *measure = &s->collector->measure;
@@ -90,13 +116,15 @@ static void add_head(const soft_max *s, int64_t head, const char *weights) {
         const float *row = (const float *)(const void *)(weights + (size_t)i * s->node->nb[1]);
         if (!finite_row(row, keys)) {
             s->non_finite[head]++;
+            note_top(&measure->top, head, i, NULL, keys);
             continue;
         }
-        for (size_t set = 0; set < measure->span_count; set++) {
+        note_top(&measure->top, head, i, row, keys);
+        const double sum = measure->skip > 0 ? sum_behind(row, measure->skip, keys) : 1;
+        for (size_t set = 0; set < measure->span_count && sum > 0; set++) {
             const sal_attention_span *span = &measure->spans[set];
-            double *columns = span->columns + (size_t)head * span->stride;
-            for (int64_t k = 0; i >= span->first && i < span->end && k < keys; k++)
-                columns[k] += (double)row[k];
+            if (i >= span->first && i < span->end)
+                add_row(span, head, row, measure->skip, keys, sum);
         }
     }
 }

@@ -72,6 +72,12 @@ static int allocate(sal_collector *c) {
         if (c->sums == NULL || c->pending == NULL)
             return SAL_ENOMEM;
     }
+    if (c->top_count > 0) {
+        c->top = sal_calloc(c->layers * c->heads * c->top_count, sizeof *c->top);
+        c->top_pending = sal_calloc(c->heads * c->top_count, sizeof *c->top_pending);
+        if (c->top == NULL || c->top_pending == NULL)
+            return SAL_ENOMEM;
+    }
     if (c->request->norm) {
         c->value_norms = sal_calloc(c->layers * c->heads * c->tokens, sizeof *c->value_norms);
         if (c->value_norms == NULL)
@@ -103,7 +109,10 @@ static int measure_there(sal_collector *c) {
                            .span_count = c->sets,
                            .spans = c->own_spans,
                            .columns = c->sums,
-                           .queries = c->queries};
+                           .queries = c->queries,
+                           .skip = (int64_t)c->request->skip_keys,
+                           .top = c->request->top_queries,
+                           .tops = c->top};
     c->measured = true;
     sal_cpu_measure(tap->cpu, &c->own);
     return SAL_OK;
@@ -129,6 +138,8 @@ void sal_collector_close(sal_collector *c) {
     sal_free(c->spans);
     sal_free(c->sums);
     sal_free(c->pending);
+    sal_free(c->top);
+    sal_free(c->top_pending);
     sal_free(c->value_norms);
     sal_free(c->hidden);
     sal_free(c->embeddings);
@@ -157,7 +168,9 @@ void sal_collector_restore(sal_collector *c) {
 
 /* Where the sums of the coming node go: the sets' queries counted from the micro-batch's first. */
 static void expect_node(sal_collector *c) {
-    memset(c->pending, 0, c->sets * c->heads * c->keys * sizeof *c->pending);
+    const sal_span top = c->request->top_queries;
+    if (c->sets > 0)
+        memset(c->pending, 0, c->sets * c->heads * c->keys * sizeof *c->pending);
     for (size_t set = 0; set < c->sets; set++) {
         sal_span span = span_of(c, set);
         c->spans[set] = (sal_attention_span){
@@ -167,7 +180,13 @@ static void expect_node(sal_collector *c) {
             .stride = c->keys,
         };
     }
-    c->measure = (sal_attention_measure){.spans = c->spans, .span_count = c->sets};
+    c->measure = (sal_attention_measure){
+        .spans = c->spans, .span_count = c->sets, .skip = (int64_t)c->request->skip_keys};
+    if (c->top_count > 0)
+        c->measure.top = (sal_attention_top){.first = (int64_t)top.start - (int64_t)c->first,
+                                             .end = (int64_t)top.end - (int64_t)c->first,
+                                             .keys = c->top_pending,
+                                             .stride = c->top_count};
 }
 
 /* Queries and heads of an attention node are those of the micro-batch and the model. */
@@ -182,6 +201,16 @@ static int check_node(const sal_collector *c, int64_t queries, int64_t keys, int
                     c->count, c->heads);
 }
 
+/* The largest weights of the micro-batch's queries. */
+static void bind_top(sal_collector *c, size_t layer) {
+    const sal_span top = c->request->top_queries;
+    for (size_t head = 0; head < c->heads; head++)
+        for (size_t i = 0; i < c->top_count; i++)
+            if (top.start + i >= c->first && top.start + i < c->first + c->count)
+                c->top[(layer * c->heads + head) * c->top_count + i] =
+                    c->top_pending[head * c->top_count + i];
+}
+
 /* Its layer is known: add what the node gave. */
 static int bind_layer(sal_collector *c, size_t layer) {
     size_t keys = c->first + c->count;
@@ -193,6 +222,7 @@ static int bind_layer(sal_collector *c, size_t layer) {
                 to[key] += from[key];
         }
     }
+    bind_top(c, layer);
     c->queries[layer] += (int64_t)c->count;
     c->non_finite += c->measure.nonfinite_rows;
     c->node = NULL;

@@ -56,6 +56,9 @@ typedef struct sal_collector {
     sal_attention_measure measure;
     const struct ggml_tensor *node; /* whose sums are pending */
     int64_t *queries;               /* [layers] that were counted */
+    size_t top_count;               /* queries whose largest weight is asked for; 0: none */
+    int32_t *top;                   /* [layers, heads, top_count] */
+    int32_t *top_pending;           /* [heads, top_count] of the node just computed, as pending */
     int64_t non_finite;
 
     /* Norms of values. */
@@ -130,7 +133,7 @@ int sal_collector_check(const sal_collector *collector, sal_error *err) SAL_MUST
 
 /* ---- tap_attention.c ------------------------------------------------------------------------------ */
 
-/** Column sums of a computed FLASH_ATTN_EXT node, from its sources, into collector->measure. */
+/** Column sums and largest weights of a computed FLASH_ATTN_EXT node, from its sources, into collector->measure. */
 int sal_tap_flash_columns(sal_collector *collector, const struct ggml_tensor *node,
                           sal_error *err) SAL_MUST_CHECK;
 /** The same of a SOFT_MAX node, from what it holds. */
