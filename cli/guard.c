@@ -153,18 +153,13 @@ static void listen_to_child(int reading, char said[SAID_BYTES]) {
     (void)close(reading);
 }
 
-/* The line that says why, without the folders of libllama's sources: "llama-vocab.cpp:1834: GGML_ASSERT(...) failed". */
+/* The line that says why, without the folders of libllama's sources: "llama-vocab.cpp:1834: GGML_ASSERT(...) failed". Of a C++
+ * exception, which takes two lines, the second. */
 static const char *reason_in(char *said) {
-    static const char thrown[] = "terminate called";
-    char *line = said;
-    while (*line == '\n' || strncmp(line, thrown, strlen(thrown)) == 0) {
-        char *end = strchr(line, '\n');
-        if (end == NULL) {
-            break;
-        }
-        line = end + 1;
-    }
-    line += strspn(line, " ");
+    static const char thrown[] = "what():";
+    char *what = strstr(said, thrown);
+    char *line = what != NULL ? what + strlen(thrown) : said;
+    line += strspn(line, " \n");
     line[strcspn(line, "\n")] = '\0';
     const size_t place = strcspn(line, ": ");
     for (size_t i = place; i > 0; i--) {

@@ -1,0 +1,149 @@
+/* A model that libllama does not survive is an error of the command; a good one is tried once. */
+#include "program.h"
+
+#include "tiny_gguf.h"
+
+#include <dirent.h>
+#include <limits.h>
+
+static char folder[64], home[PATH_MAX];
+
+static int set_up(void **state) {
+    const tiny_gguf model = tiny_gguf_default("llama");
+    (void)state;
+    make_scratch_folder(folder);
+    assert_non_null(getcwd(home, sizeof home));
+    assert_int_equal(chdir(folder), 0);
+    setenv("SALIENT_CACHE", "cache", 1);
+    setenv("OMP_WAIT_POLICY", "passive", 1);
+    tiny_gguf_write(&model, "good.gguf");
+    FILE *text = fopen("good.txt", "w");
+    assert_non_null(text);
+    fputs("A ferry sank near the harbour. Nobody was hurt.\n", text);
+    assert_int_equal(fclose(text), 0);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    assert_int_equal(chdir(home), 0);
+    remove_scratch_folder(folder);
+    return 0;
+}
+
+/* good.gguf with some bytes replaced by as many others. */
+static void write_changed(const char *path, const char *from, const char *to) {
+    sal_buffer whole = {0};
+    sal_error err = {0};
+    size_t at = 0;
+    const size_t length = strlen(from);
+    assert_ok(sal_file_read_all("good.gguf", (size_t)1 << 30, &whole, &err));
+    while (at + length <= whole.length && memcmp(whole.bytes + at, from, length) != 0)
+        at++;
+    assert_true(at + length <= whole.length);
+    memcpy(whole.bytes + at, to, length);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(whole.bytes, 1, whole.length, file), whole.length);
+    assert_int_equal(fclose(file), 0);
+    sal_buffer_free(&whole);
+}
+
+static int remembered(void) {
+    DIR *verdicts = opendir("cache/tried");
+    int count = 0;
+    if (verdicts == NULL)
+        return 0;
+    for (const struct dirent *entry; (entry = readdir(verdicts)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(verdicts);
+    return count;
+}
+
+static void expect_error(const char *line, const char *begin, const char *within) {
+    program_must(EXIT_FAILED, line);
+    char *said = program_read("err");
+    if (strncmp(said, begin, strlen(begin)) != 0 || strstr(said, within) == NULL)
+        fail_msg("%s says: %s", line, said);
+    free(said);
+}
+
+/* A byte-level vocabulary called RWKV's: libllama 0.3.36 looks for a token that is not there and throws past everyone. */
+static void a_file_that_ends_libllama_is_an_error_of_every_command(void **state) {
+    (void)state;
+    write_changed("bad.gguf", "gpt2", "rwkv");
+    assert_int_equal(program_run(GUARD_WORD " bad.gguf", "out", "err"), -SIGABRT); /* unguarded */
+    program_must(EXIT_DONE, "import study good.txt");
+    static const char *const lines[] = {"model info bad.gguf",
+                                        "model convert bad.gguf out.gguf --type f16",
+                                        "tap --model bad.gguf -o o.st",
+                                        "tap --model=bad.gguf -o o.st",
+                                        "summarize study --with bad.gguf",
+                                        "states study --model bad.gguf",
+                                        "heads study --model bad.gguf",
+                                        "doctor bad.gguf"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char begin[100];
+        const int words = strncmp(lines[i], "model ", 6) == 0 ? 2 : 1;
+        const char *end = strchr(lines[i], ' ');
+        end = words == 2 ? strchr(end + 1, ' ') : end;
+        snprintf(begin, sizeof begin,
+                 "salient %.*s: bad.gguf: libllama does not survive this file (",
+                 (int)(end - lines[i]), lines[i]);
+        expect_error(lines[i], begin, "fetch it again");
+    }
+    assert_int_equal(remembered(), 0);
+}
+
+static void a_plan_finds_it_before_its_step(void **state) {
+    (void)state;
+    write_changed("bad.gguf", "gpt2", "rwkv");
+    FILE *plan = fopen("plan.yaml", "w");
+    assert_non_null(plan);
+    fprintf(plan, "study: planned\nimport: {files: good.txt}\nstates: {model: bad.gguf}\n");
+    assert_int_equal(fclose(plan), 0);
+    program_must(EXIT_FAILED, "run plan.yaml");
+    char *said = program_read("err");
+    assert_non_null(strstr(said, "salient states: bad.gguf: libllama does not survive this file"));
+    free(said);
+}
+
+static void what_is_only_malformed_is_told_as_ever(void **state) {
+    (void)state;
+    write_changed("short.gguf", "llama.block_count", "llama.block_clown");
+    expect_error("model info short.gguf", "salient model info: short.gguf: ", "llama.block_count");
+}
+
+static void a_good_model_is_tried_once_until_it_changes(void **state) {
+    (void)state;
+    assert_int_equal(remembered(), 0);
+    program_must(EXIT_DONE, "model info good.gguf");
+    assert_int_equal(remembered(), 1);
+    program_must(EXIT_DONE, "model info good.gguf");
+    assert_int_equal(remembered(), 1);
+    write_changed("good.gguf", "llama", "llama"); /* the same bytes, but who knows */
+    program_must(EXIT_DONE, "model info good.gguf");
+    assert_int_equal(remembered(), 2);
+}
+
+static void it_can_be_left_out(void **state) {
+    (void)state;
+    write_changed("bad.gguf", "gpt2", "rwkv");
+    setenv("SALIENT_GUARD", "off", 1);
+    program_must(EXIT_DONE,
+                 "model info bad.gguf"); /* opens the vocabulary alone, which goes well */
+    unsetenv("SALIENT_GUARD");
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_that_ends_libllama_is_an_error_of_every_command),
+        cmocka_unit_test(a_plan_finds_it_before_its_step),
+        cmocka_unit_test(what_is_only_malformed_is_told_as_ever),
+        cmocka_unit_test(a_good_model_is_tried_once_until_it_changes),
+        cmocka_unit_test(it_can_be_left_out),
+    };
+    if (argc == 3 && strcmp(argv[1], GUARD_WORD) == 0)
+        return salient_main(argc, argv); /* this program, started as the child */
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
