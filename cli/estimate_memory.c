@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guard.h"
 #include "salient/file.h"
 
 enum {
@@ -24,7 +25,10 @@ static const struct {
 int model_memory_read(const char *path, struct model_memory *out, sal_error *err) {
     const sal_model_options vocabulary = {.vocabulary_only = true};
     sal_model *model = NULL;
-    const int status = sal_model_open(path, &vocabulary, &model, err);
+    int status = guard_model(path, err);
+    if (status == 0) {
+        status = sal_model_open(path, &vocabulary, &model, err);
+    }
     if (status != 0) {
         return status;
     }

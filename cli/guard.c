@@ -207,9 +207,10 @@ static int try_in_child(const char *path, const char *verdict, sal_error *err) {
     return 0;
 }
 
-static int guard_file(const char *path, sal_error *err) {
+int guard_model(const char *path, sal_error *err) {
+    const char *wish = getenv("SALIENT_GUARD");
     sal_buffer verdict = {0};
-    if (!is_gguf(path)) {
+    if ((wish != NULL && strcmp(wish, "off") == 0) || !is_gguf(path)) {
         return 0;
     }
     int status = name_verdict(path, &verdict, err);
@@ -221,16 +222,12 @@ static int guard_file(const char *path, sal_error *err) {
 }
 
 int guard_models(struct session *session) {
-    const char *wish = getenv("SALIENT_GUARD");
     int status = 0;
-    if (wish != NULL && strcmp(wish, "off") == 0) {
-        return EXIT_DONE;
-    }
     for (int i = 1; status == 0 && i < session->word_count; i++) {
         const char *value = strchr(session->words[i], '=');
-        status = guard_file(session->words[i], &session->error);
+        status = guard_model(session->words[i], &session->error);
         if (status == 0 && value != NULL) { /* --model=FILE, --set model=FILE */
-            status = guard_file(value + 1, &session->error);
+            status = guard_model(value + 1, &session->error);
         }
     }
     return session_exit(session, status, NULL);
