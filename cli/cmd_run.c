@@ -1,10 +1,12 @@
 /* salient run: the whole pipeline from one file. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "commands.h"
 #include "guard.h"
 #include "plan.h"
+#include "rehearsal.h"
 #include "salient/file.h"
 #include "session.h"
 
@@ -19,7 +21,8 @@ static const struct option_row rows[] = {
     {"set", 0, OPTION_LIST, AT(set), NULL, 0, 0, "STAGE.OPTION=VALUE", NULL, "What is run",
      "replace an option of every step of a stage, or study=PATH, or model=FILE; may be repeated"},
     {"dry-run", 0, OPTION_FLAG, AT(dry_run), NULL, 0, 0, NULL, NULL, "What is run",
-     "print the plan in force as YAML and the commands on standard error; compute nothing"},
+     "print the plan in force as YAML, and on standard error the commands and what each would find "
+     "missing; compute nothing"},
     {0}};
 
 /* The step as a person would type it. */
@@ -108,16 +111,48 @@ static int run_steps(struct session *session, const struct plan *plan, const sal
     return result;
 }
 
+/* What a step would find missing in the study as it is, said behind its line. */
+static int tell_missing(struct session *session, struct rehearsal *rehearsal,
+                        const struct plan_step *step) {
+    const struct rehearsal_step one = {step->command, step->words, step->count, step->used,
+                                       step->used};
+    sal_work work;
+    int64_t documents = 0;
+    if (rehearsal->original == NULL || step->command == &command_import) {
+        return 0;
+    }
+    const int status = rehearsal_count(rehearsal, &one, rehearsal->snapshot, &work, &documents);
+    if (status != 0 && status != SAL_ECANCELLED && status != SAL_ENOMEM) {
+        session_note(session, "  missing: not known (%s)", session->error.text);
+        session->error = (sal_error){0};
+        return 0;
+    }
+    if (status == 0 && step->command->count == NULL) {
+        session_note(session, "  looks at %" PRId64 " documents", documents);
+    } else if (status == 0) {
+        session_note(session, "  missing: %" PRId64 " of %" PRId64 "%s", work.units,
+                     work.units + work.kept,
+                     work.waiting > 0 ? ", once an earlier step has made what they need" : "");
+    }
+    return status;
+}
+
 static int show_plan(struct session *session, const struct plan *plan, const sal_buffer *text) {
+    struct rehearsal rehearsal;
     sal_buffer line = {0};
-    int status = 0;
     (void)fwrite(text->bytes, 1, text->length, stdout);
+    int status = rehearsal_open(&rehearsal, session, plan->study);
+    if (status == 0 && rehearsal.original == NULL) {
+        session_note(session, "%s: no study there yet, all is missing", plan->study);
+    }
     for (size_t i = 0; status == 0 && i < plan->count; i++) {
         status = describe(&plan->steps[i], &line, &session->error);
         if (status == 0) {
             session_note(session, "would run: %s", line.bytes);
+            status = tell_missing(session, &rehearsal, &plan->steps[i]);
         }
     }
+    rehearsal_close(&rehearsal);
     sal_buffer_free(&line);
     return session_exit(session, status, NULL);
 }

@@ -171,6 +171,40 @@ YAML
     "$SALIENT" export typed --table probes | cmp - again.out
 }
 
+@test "--dry-run tells what each step would find missing, and changes nothing" {
+    MODEL=$(find -L "$DEPS/models" -name '*Q4_1.gguf' 2>/dev/null | head -n 1)
+    [ -n "$MODEL" ] || skip "no demo model below $DEPS/models: scripts/deps brings it"
+    write_six_articles
+    cat >plan.yaml <<YAML
+study: planned
+model: $MODEL
+import: {files: articles.jsonl, corpus: news}
+summarize:
+  - {with: lead, lengths: "5:25:5"}
+  - {with: tail, lengths: "5:25:5", limit: 4}
+importance: {by: lead}
+heads: {model: \$model, by: lead}
+states: {model: \$model, layers: 0}
+YAML
+    salient run plan.yaml --dry-run
+    expect 0
+    grep -qF 'salient run: planned: no study there yet, all is missing' err
+    [ ! -e planned ]
+    salient import planned articles.jsonl --corpus news && expect 0
+    salient summarize planned --with lead --lengths 5:25:5 && expect 0
+    salient summarize planned --with tail --lengths 5:25:5 --limit 1 && expect 0
+    salient states planned --model "$MODEL" --layers 0 --limit 2 && expect 0
+    find planned -type f -exec sha256sum {} + | sort >before
+    salient run plan.yaml --dry-run
+    expect 0
+    grep -A1 -- '--with=lead' err | grep -qF 'missing: 0 of 6'
+    grep -A1 -- '--with=tail' err | grep -qF 'missing: 3 of 4'
+    grep -A1 'salient importance' err | grep -qF 'looks at 6 documents'
+    grep -A1 'salient heads' err | grep -qF 'missing: 6 of 6, once an earlier step has made what they need'
+    grep -A1 'salient states' err | grep -qF 'missing: 4 of 6'
+    find planned -type f -exec sha256sum {} + | sort | same before
+}
+
 @test "every preset is a plan that the program understands" {
     for preset in demo paper-cnn paper-samsum paper-decoda; do
         salient run "$preset" --dry-run
