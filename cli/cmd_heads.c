@@ -17,6 +17,8 @@ struct heads_options {
     int value;
     bool drop_zero;
     int64_t skip_first;
+    bool renormalise;
+    int64_t min_queries;
     int64_t limit;
     int64_t permutations;
     uint64_t seed;
@@ -40,6 +42,10 @@ static const struct option_row rows[] = {
      "leave out words of importance 0"},
     {"skip-first", 0, OPTION_COUNT, AT(skip_first), "0", 0, 1e6, "K", NULL, WHAT,
      "leave the first K tokens out of word values (attention sinks)"},
+    {"renormalise", 0, OPTION_FLAG, AT(renormalise), NULL, 0, 0, NULL, NULL, WHAT,
+     "with --skip-first: also bring each token's attention to sum 1 without the first K tokens"},
+    {"min-queries", 0, OPTION_COUNT, AT(min_queries), "0", 0, 1e6, "N", NULL, WHAT,
+     "leave out tokens that fewer than N tokens follow (words with fewer than 16 are counted)"},
     {"limit", 0, OPTION_COUNT, AT(limit), NULL, 1, 1e15, "N", NULL, "What to work on",
      "documents of each corpus at most (default: all)"},
     {"permutations", 0, OPTION_COUNT, AT(permutations), "1000", 0, 1e6, "B", NULL, "Tests",
@@ -89,6 +95,10 @@ static int parse_evidence(const char *text, bool flags[SAL_EVIDENCES], struct us
 static int check(const void *config, struct usage_error *usage) {
     const struct heads_options *options = config;
     bool flags[SAL_EVIDENCES] = {false};
+    if (options->renormalise && options->skip_first < 1) {
+        return usage_fail(usage, "example: --skip-first 4 --renormalise",
+                          "--renormalise belongs to --skip-first K");
+    }
     return options->model == NULL
                ? usage_fail(usage, "example: salient heads mystudy --model model.gguf",
                             "--model is needed")
@@ -109,6 +119,8 @@ static sal_heads_options request_of(const struct heads_options *options) {
     request.value = (sal_head_value)options->value;
     request.drop_zero = options->drop_zero;
     request.skip_first = (int)options->skip_first;
+    request.renormalise = options->renormalise;
+    request.min_queries = (int)options->min_queries;
     request.permutations = (int)options->permutations;
     request.seed = options->seed;
     request.model_options = options_model(&options->common);

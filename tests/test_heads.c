@@ -104,7 +104,7 @@ static void tokens_belong_to_the_words_they_overlap(void **state) {
     (void)state;
     assert_ok(sal_text_open(&text, &err));
     assert_ok(head_words_make(text, SAL_STRICT, NULL, &document, &words, &err));
-    assert_ok(head_align(&words, tokens, 7, 0, 0, &alignment, &err));
+    assert_ok(head_align(&words, tokens, 7, 0, (head_left_out){0}, &alignment, &err));
     assert_int_equal(alignment.count, 4);
     assert_int_equal(alignment.flagged, 4); /* no token has 16 queries behind it */
     assert_true(head_word_values(&alignment, values, SAL_HEAD_MEAN, row));
@@ -117,14 +117,25 @@ static void tokens_belong_to_the_words_they_overlap(void **state) {
     assert_close(row[0] / row[1], 1.0 / 2, 1e-15, 0);
     head_alignment_free(&alignment);
     /* Without the first two tokens "the" has its second occurrence, "ferry" its second token. */
-    assert_ok(head_align(&words, tokens, 7, 0, 2, &alignment, &err));
+    assert_ok(head_align(&words, tokens, 7, 0, (head_left_out){.first = 2}, &alignment, &err));
     assert_int_equal(alignment.unaligned, 0);
     assert_true(head_word_values(&alignment, values, SAL_HEAD_MEAN, row));
     assert_close(row[0] / row[1], 16.0 / 4, 1e-15, 0);
     head_alignment_free(&alignment);
-    assert_ok(head_align(&words, tokens, 7, 0, 5, &alignment, &err));
+    assert_ok(head_align(&words, tokens, 7, 0, (head_left_out){.first = 5}, &alignment, &err));
     assert_int_equal(alignment.unaligned, 2);
     assert_int_equal(alignment.count, 2);
+    head_alignment_free(&alignment);
+    /* Two tokens must follow: "sea" and "x" are out; 7 must: all are. */
+    assert_ok(
+        head_align(&words, tokens, 7, 0, (head_left_out){.min_queries = 2}, &alignment, &err));
+    assert_int_equal(alignment.unaligned, 2);
+    assert_true(head_word_values(&alignment, values, SAL_HEAD_MEAN, row));
+    assert_close(row[0] / row[1], 8.5 / 3, 1e-15, 0);
+    head_alignment_free(&alignment);
+    assert_ok(
+        head_align(&words, tokens, 7, 0, (head_left_out){.min_queries = 7}, &alignment, &err));
+    assert_int_equal(alignment.count, 0);
     head_alignment_free(&alignment);
     head_words_free(&words);
     sal_text_close(text);

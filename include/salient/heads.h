@@ -53,8 +53,12 @@ typedef struct sal_heads_options {
     bool evidence[SAL_EVIDENCES];
     const char *layers; /* "all", "representative" (first, middle, last) or a list "0,5,7" */
     sal_head_value value;
-    bool drop_zero;   /* words of importance 0 are left out */
-    int skip_first;   /* the first tokens of the text are left out of word values */
+    bool drop_zero; /* words of importance 0 are left out */
+    int skip_first; /* the first tokens of the text are left out of word values */
+    bool
+        renormalise; /* with skip_first: the attention of each query is brought to sum 1 without the first skip_first tokens of what
+                         the pass reads (the chat prompt begins with the template's); uniform attention, too, is then one over the others */
+    int min_queries; /* tokens that fewer queries follow are left out of word values */
     int permutations; /* draws of the tests; 0: no tests */
     uint64_t seed;
     sal_model_options model_options;
@@ -68,7 +72,8 @@ sal_heads_options sal_heads_defaults(void);
  *  asked for.
  *  out    analyses [SAL_EVIDENCES]: key of each evidence's analysis, 0 where it was not asked for; NULL allowed
  *  out    *tally added to: done, kept = documents; failed = documents without importance, empty, or longer than the model's context
- *  errs   SAL_ENOTFOUND, SAL_EINVAL (--by is needed: lists the summarizers; a layer that is not there), SAL_EEXISTS (another model
+ *  errs   SAL_ENOTFOUND, SAL_EINVAL (--by is needed: lists the summarizers; a layer that is not there; renormalise without
+ *         skip_first), SAL_EEXISTS (another model
  *         under this name), SAL_EMODEL, SAL_ECANCELLED, ... */
 int sal_heads_run(sal_study *study, const sal_heads_options *options, const sal_progress *progress,
                   int64_t analyses[SAL_EVIDENCES], sal_tally *tally, sal_error *err) SAL_MUST_CHECK;
@@ -105,7 +110,8 @@ typedef struct sal_head_analysis {
     int64_t summarizer;
     sal_protocol protocol;
     const char *evidence;
-    const char *options; /* "" for the defaults, else "layers=0,15 drop-zero skip-first=4 max" */
+    const char *
+        options; /* "" for the defaults, else "layers=0,15 drop-zero skip-first=4 renormalise min-queries=16 max" */
     const char *rows;    /* JSON: [layer,head] or [null,null,name] of each of the R rows */
     const char *metrics; /* JSON: names of the M measures */
 } sal_head_analysis;

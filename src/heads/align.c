@@ -32,11 +32,12 @@ typedef struct token_list {
     size_t count;
 } token_list;
 
-static int add_span(const sal_span *tokens, size_t T, sal_span span, size_t first_token,
+/* usable: the tokens that are not left out. */
+static int add_span(const sal_span *tokens, size_t T, sal_span span, sal_span usable,
                     size_t word_start, head_alignment *out, token_list *list, sal_error *err) {
     for (size_t j = first_behind(tokens, T, span.start); j < T && tokens[j].start < span.end; j++) {
         bool there = list->count > word_start && out->tokens[list->count - 1] >= j;
-        if (j < first_token || there || tokens[j].start == tokens[j].end)
+        if (j < usable.start || j >= usable.end || there || tokens[j].start == tokens[j].end)
             continue;
         int status =
             sal_grow((void **)&out->tokens, &list->capacity, list->count, sizeof *out->tokens, err);
@@ -55,19 +56,20 @@ static bool is_flagged(const head_alignment *out, size_t start, size_t end, size
 }
 
 int head_align(const head_words *words, const sal_span *tokens, size_t T, size_t origin,
-               size_t skip_first, head_alignment *out, sal_error *err) {
+               head_left_out left_out, head_alignment *out, sal_error *err) {
     token_list list = {0};
     int status = SAL_OK;
     *out = (head_alignment){.words = sal_calloc(words->count, sizeof *out->words),
                             .start = sal_calloc(words->count + 1, sizeof *out->start)};
     if (out->words == NULL || out->start == NULL)
         status = sal_fail_memory(err, "an alignment");
-    const size_t first_token = first_behind(tokens, T, origin) + skip_first;
+    const sal_span usable = {first_behind(tokens, T, origin) + left_out.first,
+                             T > left_out.min_queries ? T - left_out.min_queries : 0};
     for (size_t w = 0; status == SAL_OK && w < words->count; w++) {
         const size_t before = list.count;
         for (size_t s = words->start[w]; status == SAL_OK && s < words->start[w + 1]; s++) {
             sal_span span = {words->spans[s].start + origin, words->spans[s].end + origin};
-            status = add_span(tokens, T, span, first_token, before, out, &list, err);
+            status = add_span(tokens, T, span, usable, before, out, &list, err);
         }
         if (list.count == before) {
             out->unaligned++;

@@ -50,10 +50,15 @@ typedef struct head_alignment {
     size_t flagged;   /* words with a token that fewer than 16 queries follow */
 } head_alignment;
 
-/** in     tokens [T]: bytes of a text in which the document begins at byte origin; ascending
- *  in     skip_first: tokens of the document left out */
+/** Tokens that are left out. */
+typedef struct head_left_out {
+    size_t first;       /* so many at the beginning of the document */
+    size_t min_queries; /* those that fewer tokens follow */
+} head_left_out;
+
+/** in     tokens [T]: bytes of a text in which the document begins at byte origin; ascending */
 int head_align(const head_words *words, const sal_span *tokens, size_t T, size_t origin,
-               size_t skip_first, head_alignment *alignment, sal_error *err) SAL_MUST_CHECK;
+               head_left_out left_out, head_alignment *alignment, sal_error *err) SAL_MUST_CHECK;
 void head_alignment_free(head_alignment *alignment);
 
 /** Word values of one row of token values, brought to sum 1 (1/n each when the sum is 0).
@@ -93,6 +98,7 @@ typedef struct head_evidence {
     size_t layer_count;
     const sal_span *tokens; /* [T] bytes */
     size_t origin;          /* byte at which the document begins */
+    size_t skip_keys;       /* tokens without which the queries' attention was renormalised */
     int64_t non_finite;
 } head_evidence;
 
@@ -101,7 +107,7 @@ typedef struct head_setting {
     sal_protocol protocol;
     sal_head_value value;
     bool drop_zero;
-    size_t skip_first;
+    head_left_out left_out;
     int threads;
     const head_frequencies *frequencies;
 } head_setting;
@@ -127,6 +133,7 @@ int head_find_summary(sal_study *study, int64_t document, int64_t summarizer, he
 
 /** What the passes over a document gave. Zero-initialise; free with head_passes_free. */
 typedef struct head_passes {
+    size_t skip_keys; /* set before: tokens without which each query's attention is renormalised */
     sal_tokens raw;
     sal_tap_result raw_result;
     float *exposure; /* [L,H,T] */

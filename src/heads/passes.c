@@ -27,6 +27,7 @@ int head_pass_raw(sal_model *model, sal_tap *tap, const sal_document *document,
         .token_count = passes->raw.count,
         .received = wanted[SAL_EVIDENCE_RECEIVED] || wanted[SAL_EVIDENCE_EXPOSURE],
         .norm = wanted[SAL_EVIDENCE_NORM],
+        .skip_keys = passes->skip_keys,
         .last_layer = last_layer,
     };
     status = sal_tap_run(tap, &request, &passes->raw_result, progress, err);
@@ -36,7 +37,8 @@ int head_pass_raw(sal_model *model, sal_tap *tap, const sal_document *document,
     passes->exposure = sal_calloc(result->L * result->H * result->T, sizeof *passes->exposure);
     if (passes->exposure == NULL)
         return sal_fail_memory(err, "exposure");
-    sal_tap_exposure(result->received, result->L * result->H, result->T, 0, passes->exposure);
+    sal_tap_exposure(result->received, result->L * result->H, result->T, passes->skip_keys,
+                     passes->exposure);
     return SAL_OK;
 }
 
@@ -158,6 +160,7 @@ int head_pass_chat(sal_model *model, sal_tap *tap, const sal_document *document,
         .token_count = passes->chat.count,
         .query_spans = queries,
         .span_count = 2,
+        .skip_keys = passes->skip_keys,
         .last_layer = last_layer,
     };
     status = sal_tap_run(tap, &request, &passes->chat_result, progress, err);
@@ -175,6 +178,7 @@ head_evidence head_passes_evidence(const head_passes *passes, sal_evidence kind)
                               .T = result->T,
                               .tokens = chat ? passes->chat.spans : passes->raw.spans,
                               .origin = chat ? passes->chat_origin : 0,
+                              .skip_keys = passes->skip_keys,
                               .non_finite = result->non_finite};
     const size_t span = result->L * result->H * result->T;
     switch (kind) {

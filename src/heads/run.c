@@ -208,7 +208,10 @@ static int describe_options(const heads_stage *stage, sal_buffer *out, sal_error
     if (status == SAL_OK && options->drop_zero)
         status = sal_buffer_add_string(out, " drop-zero", err);
     if (status == SAL_OK && options->skip_first > 0)
-        status = sal_buffer_add_format(out, err, " skip-first=%d", options->skip_first);
+        status = sal_buffer_add_format(out, err, " skip-first=%d%s", options->skip_first,
+                                       options->renormalise ? " renormalise" : "");
+    if (status == SAL_OK && options->min_queries > 0)
+        status = sal_buffer_add_format(out, err, " min-queries=%d", options->min_queries);
     return status == SAL_OK ? sal_buffer_add_string(out, values[options->value], err) : status;
 }
 
@@ -372,12 +375,13 @@ static int run_passes(heads_stage *stage, document_work *work, head_passes *pass
 
 static int store_unit(heads_stage *stage, const document_work *work, const head_words *words,
                       const head_passes *passes, int evidence, sal_error *err) {
-    const head_setting setting = {.protocol = stage->options->protocol,
-                                  .value = stage->options->value,
-                                  .drop_zero = stage->options->drop_zero,
-                                  .skip_first = (size_t)stage->options->skip_first,
-                                  .threads = head_threads(&stage->options->model_options),
-                                  .frequencies = &stage->frequencies};
+    const head_setting setting = {
+        .protocol = stage->options->protocol,
+        .value = stage->options->value,
+        .drop_zero = stage->options->drop_zero,
+        .left_out = {(size_t)stage->options->skip_first, (size_t)stage->options->min_queries},
+        .threads = head_threads(&stage->options->model_options),
+        .frequencies = &stage->frequencies};
     sal_head_unit unit = {.analysis = stage->analyses[evidence], .document = work->document->key};
     head_evidence values = head_passes_evidence(passes, (sal_evidence)evidence);
     values.layers = stage->layers;
@@ -411,7 +415,8 @@ static int store_units(heads_stage *stage, const document_work *work, const head
 
 static int measure_document(heads_stage *stage, document_work *work, sal_error *err) {
     head_words words = {0};
-    head_passes passes = {0};
+    const sal_heads_options *options = stage->options;
+    head_passes passes = {.skip_keys = options->renormalise ? (size_t)options->skip_first : 0};
     bool fits = true;
     int status = head_words_make(stage->text, stage->options->protocol, stage->stopwords,
                                  work->document, &words, err);
@@ -575,6 +580,10 @@ int sal_heads_run(sal_study *study, const sal_heads_options *options, const sal_
                   int64_t analyses[SAL_EVIDENCES], sal_tally *tally, sal_error *err) {
     heads_stage stage = {.study = study, .options = options, .progress = progress, .tally = tally};
     name_model(&stage);
+    if (options->renormalise && options->skip_first < 1)
+        return sal_fail(err, SAL_EINVAL,
+                        "--renormalise belongs to --skip-first: attention is renormalised without "
+                        "the first K tokens");
     int status = sal_text_open(&stage.text, err);
     if (status == SAL_OK)
         status = look_at_model(&stage, err);

@@ -45,7 +45,7 @@ static int64_t fill_heads(const head_evidence *evidence, const head_alignment *a
     return undefined;
 }
 
-/* Column sums of uniform causal attention: sum over i >= j of 1/(i+1). */
+/* Column sums of uniform causal attention: sum over i >= j of 1/(i+1), the keys that were left out of rows not counted. */
 static int fill_empty(const head_evidence *evidence, const head_alignment *alignment,
                       sal_head_value how, double *row, sal_error *err) {
     if (evidence->kind != SAL_EVIDENCE_RECEIVED && evidence->kind != SAL_EVIDENCE_NORM) {
@@ -56,8 +56,8 @@ static int fill_empty(const head_evidence *evidence, const head_alignment *align
     if (uniform == NULL)
         return sal_fail_memory(err, "the empty head");
     double sum = 0;
-    for (size_t j = evidence->T; j-- > 0;)
-        uniform[j] = sum += 1 / (double)(j + 1);
+    for (size_t j = evidence->T; j-- > evidence->skip_keys;)
+        uniform[j] = sum += 1 / (double)(j + 1 - evidence->skip_keys);
     head_word_values_of_doubles(alignment, uniform, how, row);
     sal_free(uniform);
     return SAL_OK;
@@ -307,7 +307,7 @@ int head_score(const head_setting *setting, const head_words *words, const head_
     head_alignment alignment = {0};
     unit_rows rows = {0};
     int status = head_align(words, evidence->tokens, evidence->T, evidence->origin,
-                            setting->skip_first, &alignment, err);
+                            setting->left_out, &alignment, err);
     if (status != SAL_OK)
         return status;
     rows.W = alignment.count;

@@ -30,7 +30,22 @@ heads() {
     heads --layers 0,29 && expect 0
     heads --layers 0,29 --protocol paper && expect 0
     mkdir scratch && cd scratch
-    python3 "$SOURCE/tests/heads/recompute.py" "$SALIENT" ../study "$MODEL" lead 0,29
+    python3 "$SOURCE/tests/heads/recompute.py" "$SALIENT" ../study "$MODEL" lead "$DEPS/stopwords" layers=0,29
+}
+
+@test "without the first tokens, rows renormalised, and without the last ones: the same numbers from tap" {
+    model
+    three_documents
+    local -a options=(--layers 0,29 --skip-first 4 --renormalise --min-queries 16)
+    heads "${options[@]}" && expect 0
+    grep -qF 'received with layers=0,29 skip-first=4 renormalise min-queries=16,' out
+    heads "${options[@]}" --protocol paper && expect 0
+    mkdir scratch && cd scratch
+    python3 "$SOURCE/tests/heads/recompute.py" "$SALIENT" ../study "$MODEL" lead "$DEPS/stopwords" \
+        'layers=0,29 skip-first=4 renormalise min-queries=16'
+    cd ..
+    heads --renormalise
+    usage_error ' heads: --renormalise belongs to --skip-first K' 'example: --skip-first 4 --renormalise'
 }
 
 @test "a second run computes nothing and ends with the same tables" {

@@ -3,8 +3,11 @@
 import array, json, math, re, struct, subprocess, sys, unicodedata
 from bisect import bisect_left, bisect_right
 
-SALIENT, STUDY, MODEL, BY, LAYERS = sys.argv[1:6]
-layers = [int(l) for l in LAYERS.split(',')]
+SALIENT, STUDY, MODEL, BY, STOPWORDS, OPTIONS = sys.argv[1:7]
+options = dict((o + '=').split('=')[:2] for o in OPTIONS.split())
+layers = [int(l) for l in options['layers'].split(',')]
+skip, min_queries = int(options.get('skip-first', 0)), int(options.get('min-queries', 0))
+without = skip if 'renormalise' in options else 0  # keys that rows were renormalised without
 
 
 def run(*args):
@@ -53,11 +56,29 @@ def occurrences(text, protocol, language):
     return [(w, place[a], place[b]) for w, a, b in found]
 
 
+stop_lists = {}
+
+
+def is_stop_word(word, language):
+    """In French one leading elision is dropped before the look-up."""
+    if language not in stop_lists:
+        with open(f'{STOPWORDS}/{language}.txt', encoding='utf-8') as f:
+            stop_lists[language] = set(f.read().split('\n'))
+    if language == 'fr':
+        word = re.sub(r"^(?:jusqu|lorsqu|puisqu|qu|[cdjlmnst])'(?=.)", '', word)
+    return word in stop_lists[language]
+
+
 class Words:
     def __init__(self, text, protocol, language):
         self.total = 0
-        self.first, self.count, self.spans = {}, {}, {}
+        self.first, self.count, self.spans, self.content = {}, {}, {}, {}
+        raw = {}  # where the paper's French words begin: their form before they lost their accents
+        if protocol == 'paper':
+            raw = {start: word for word, start, _ in occurrences(text, protocol, '')}
         for word, start, end in occurrences(text, protocol, language):
+            if word not in self.first:
+                self.content[word] = not is_stop_word(raw.get(start, word), language)
             self.first.setdefault(word, self.total)
             self.count[word] = self.count.get(word, 0) + 1
             if protocol == 'strict' or word not in self.spans:
@@ -87,6 +108,53 @@ def pearson(x, y):
     mx, my = math.fsum(x) / len(x), math.fsum(y) / len(y)
     xy = math.fsum((a - mx) * (b - my) for a, b in zip(x, y))
     return xy / math.sqrt(math.fsum((a - mx) ** 2 for a in x) * math.fsum((b - my) ** 2 for b in y))
+
+
+def incomplete_beta(a, b, x):
+    """I_x(a, b) by the power series 26.5.4 of Abramowitz and Stegun; from the other side where that ends sooner."""
+    if x > (a + 1) / (a + b + 2):
+        return 1 - incomplete_beta(b, a, 1 - x)
+    total, term, n = 1, 1, 0
+    while term > 1e-18 * total:
+        term *= x * (a + b + n) / (a + 1 + n)
+        total, n = total + term, n + 1
+    return total * math.exp(a * math.log(x) + b * math.log1p(-x) - math.log(a)
+                            + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)) if x > 0 else 0
+
+
+def student_upper(t, degrees):
+    tail = incomplete_beta(degrees / 2, .5, degrees / (degrees + t * t)) / 2
+    return tail if t > 0 else 1 - tail
+
+
+def correlation_p(r, n):
+    if r is None or n < 3:
+        return None
+    return 0 if abs(r) >= 1 else 2 * student_upper(abs(r) * math.sqrt((n - 2) / (1 - r * r)), n - 2)
+
+
+def t_test(z):
+    """One-sided p that the mean is above 0."""
+    if len(z) < 2:
+        return None
+    mean = math.fsum(z) / len(z)
+    error = math.sqrt(math.fsum((v - mean) ** 2 for v in z) / (len(z) - 1) / len(z))
+    return student_upper(mean / error, len(z) - 1) if error > 0 else None
+
+
+def adjusted(p, dependent):
+    """Benjamini-Hochberg or -Yekutieli: {key: q} of {key: p}."""
+    order = sorted((k for k in p if p[k] is not None), key=lambda k: p[k])
+    factor = math.fsum(1 / i for i in range(1, len(order) + 1)) if dependent else 1
+    out, least = dict.fromkeys(p), 1
+    for i in range(len(order), 0, -1):
+        least = min(least, p[order[i - 1]] * len(order) * factor / i)
+        out[order[i - 1]] = least
+    return out
+
+
+def fisher(r):
+    return None if r is None else math.atanh(max(-1 + 1e-6, min(1 - 1e-6, r)))
 
 
 def step(xy, xz, yz):
@@ -157,7 +225,7 @@ def scores(protocol, y, x, position, frequency):
     a, b = (y, x) if strict else (p, q)
     ra, rb, rp, rf = ranks(a), ranks(b), ranks(position), ranks(frequency)
     rho = pearson(ra, rb)
-    out = {'n': n, 'spearman': rho, 'kendall': kendall(a, b), 'pearson': pearson(a, b),
+    out = {'n': n, 'spearman': rho, 'spearman_p': correlation_p(rho, n), 'kendall': kendall(a, b), 'pearson': pearson(a, b),
            'mae': math.fsum(abs(u - v) for u, v in zip(a, b)) / n, 'kl': kl(p, q)}
     c = clip(p)
     out['kl_uniform'] = math.log(n) + math.fsum(v * math.log(v + 1e-10) for v in c)
@@ -185,18 +253,18 @@ def scores(protocol, y, x, position, frequency):
 # ---- one document ------------------------------------------------------------------------------------------------------------
 
 
-def document_scores(document, protocol, importance, content, idf):
+def document_scores(document, protocol, importance, idf):
     """{(evidence, set, row): {metric: value}}; row = (layer, head) or the name of a null head."""
     with open('text.txt', 'w', encoding='utf-8', newline='') as f:
         f.write(document['text'])
-    run('tap', '--model', MODEL, '--text', 'text.txt', '--attention', '-o', 'tap.safetensors')
+    run('tap', '--model', MODEL, '--text', 'text.txt', '--attention', '--skip-first', str(without), '-o', 'tap.safetensors')
     tap = tensors('tap.safetensors')
     offsets = tap['offsets'][1]
     L, H, T = tap['attention.received'][0]
     spans = [(offsets[2 * j], offsets[2 * j + 1]) for j in range(T)]
     words = Words(document['text'], protocol, document['language'])
-    tokens = {w: [j for j, (a, b) in enumerate(spans) if any(a < e and b > s for s, e in words.spans[w])]
-              for w in words.types}
+    tokens = {w: [j for j, (a, b) in enumerate(spans) if skip <= j < T - min_queries
+                  and any(a < e and b > s for s, e in words.spans[w])] for w in words.types}
     kept = [w for w in words.types if tokens[w]]
     y = importance_of(kept, importance, protocol, document['language'])
 
@@ -208,16 +276,19 @@ def document_scores(document, protocol, importance, content, idf):
         values = tap['attention.' + evidence][1]
         lines = {(l, h): word_values(values[(l * H + h) * T:(l * H + h + 1) * T]) for l in layers for h in range(H)}
         if evidence == 'received':
-            lines['empty'] = word_values([math.fsum(1 / (i + 1) for i in range(j, T)) for j in range(T)])
+            lines['empty'] = word_values([math.fsum(1 / (i + 1 - without) for i in range(j, T)) if j >= without else 0
+                                           for j in range(T)])
         lines['position'] = unit([words.total - words.first[w] for w in kept])
         lines['log_frequency'] = unit([math.log(words.count[w]) for w in kept])
         lines['tfidf'] = unit([words.count[w] * idf(w) for w in kept])
         for name in ('all', 'content'):
-            inside = [i for i, w in enumerate(kept) if name == 'all' or content(w, document)]
+            inside = [i for i, w in enumerate(kept) if name == 'all' or words.content[w]]
             pick = lambda v: [v[i] for i in inside]
             for row, x in lines.items():
                 out[evidence, name, row] = scores(protocol, pick(y), pick(x), pick([words.first[w] for w in kept]),
                                                   pick([words.count[w] for w in kept]))
+            if 'empty' not in lines:  # constant under exposure
+                out[evidence, name, 'empty'] = dict.fromkeys(out[evidence, name, 'position']) | {'n': len(inside)}
     return out
 
 
@@ -227,48 +298,86 @@ def close(a, b):
     return abs(a - b) <= 1e-9 + 1e-9 * abs(b)
 
 
-def main():
-    documents, checked, wrong = rows('documents'), 0, []
-    told = {}
+def each_document(metrics, document):
+    """What the table over documents takes the mean of, beside the metrics themselves. The last digit of the hash decides the half."""
+    z, rho = fisher(metrics['partial_position_frequency']), metrics['spearman']
+    chooses = int(document['hash'][-1], 16) % 2 == 0
+    halves = {'spearman': rho, 'fisher_z': z}
+    out = {'fisher_z': z}
+    for name, value in halves.items():
+        if chooses:
+            out[name + '_selected'] = value
+        else:
+            out[name + '_reported'] = value
+    return metrics | out
+
+
+class Comparison:
+    def __init__(self):
+        self.checked, self.wrong = 0, []
+
+    def add(self, what, theirs, ours):
+        self.checked += 1
+        same = theirs is ours if theirs is None or ours is None else abs(theirs - ours) <= 1e-9 + 1e-9 * abs(ours)
+        if not same:
+            self.wrong.append((*what, theirs, ours))
+
+
+def compare_documents(found, means):
+    """Every number of `export --table heads --per-document`; collects what means are made of."""
+    documents, told = rows('documents'), {}
     for r in rows('heads', '--per-document'):
         row = r['null'] if r['null'] is not None else (r['layer'], r['head'])
-        told[r['protocol'], r['document'], r['evidence'], r['words'], row, r['metric']] = r['value']
-    means = {}
+        if r['options'] == OPTIONS:
+            told[r['protocol'], r['corpus'], r['document'], r['evidence'], r['words'], row, r['metric']] = r['value']
+    importance = {}
+    for r in rows('importance'):
+        if r['summarizer'] == BY:
+            importance.setdefault((r['protocol'], r['corpus'], r['document']), {})[r['word']] = r['importance']
     for protocol in ('strict', 'paper'):
-        importance, is_content = {}, {}
-        for r in rows('importance'):
-            if r['summarizer'] == BY and r['protocol'] == protocol:
-                importance.setdefault(r['document'], {})[r['word']] = r['importance']
-            if r['protocol'] == 'strict':
-                is_content[r['document'], r['word']] = r['content_word']
         for document in documents:
             corpus = [Words(d['text'], protocol, d['language']) for d in documents if d['corpus'] == document['corpus']]
             idf = lambda w: math.log((1 + len(corpus)) / (1 + sum(w in d.count for d in corpus))) + 1
-            # In the paper protocol stop words are known by words of the strict one: those that neither protocol changes.
-            content = lambda w, d: is_content.get((d['document'], w))
-            for (evidence, words, row), values in document_scores(document, protocol, importance[document['document']],
-                                                                  content, idf).items():
-                if words == 'content' and protocol == 'paper':
-                    continue
+            name = document['corpus'], document['document']
+            for (evidence, words, row), values in document_scores(document, protocol, importance[(protocol, *name)], idf).items():
                 for metric, value in values.items():
-                    checked += 1
-                    theirs = told[protocol, document['document'], evidence, words, row, metric]
-                    if not close(theirs, value):
-                        wrong.append((protocol, document['document'], evidence, words, row, metric, theirs, value))
-                    means.setdefault((document['corpus'], protocol, evidence, words, row, metric), []).append(value)
+                    key = (protocol, *name, evidence, words, row, metric)
+                    found.add(key, told.pop(key), value)
+                for metric, value in each_document(values, document).items():
+                    means.setdefault((name[0], protocol, evidence, words, row, metric), []).append(value)
+    assert not told, f'{len(told)} numbers were not recomputed, such as {next(iter(told))}'
+
+
+def compare_table(found, means):
+    """Means, documents and t-tests of `export --table heads`; intervals and permutations are drawn, and tested elsewhere."""
+    tests = {}
     for r in rows('heads'):
+        if r['options'] != OPTIONS:
+            continue
         row = r['null'] if r['null'] is not None else (r['layer'], r['head'])
         key = (r['corpus'], r['protocol'], r['evidence'], r['words'], row, r['metric'])
-        if key in means:
-            defined = [v for v in means[key] if v is not None]
-            mean = math.fsum(defined) / len(defined) if defined else None
-            checked += 1
-            if not close(r['value'], mean) or r['documents'] != len(defined):
-                wrong.append((*key, r['value'], mean))
-    print(f'{checked - len(wrong)} of {checked} values equal')
-    for w in wrong[:10]:
+        defined = [v for v in means.pop(key, []) if v is not None]
+        found.add(key, r['value'], math.fsum(defined) / len(defined) if defined else None)
+        found.add((*key, 'documents'), r['documents'], len(defined))
+        if r['metric'] == 'fisher_z' and r['null'] is None:
+            tests.setdefault(key[:4], {})[row] = (t_test(defined), r)
+    assert not means, f'{len(means)} means are not in the table, such as {next(iter(means))}'
+    for key, heads in tests.items():
+        p = {row: p for row, (p, _) in heads.items()}
+        q, q_by = adjusted(p, False), adjusted(p, True)
+        for row, (_, r) in heads.items():
+            for name, ours in (('p', p[row]), ('q', q[row]), ('q_by', q_by[row])):
+                found.add((*key, row, name), r[name], ours)
+
+
+def main():
+    found, means = Comparison(), {}
+    compare_documents(found, means)
+    compare_table(found, means)
+    print(f'{found.checked - len(found.wrong)} of {found.checked} values equal')
+    for w in found.wrong[:10]:
         print(*w)
-    sys.exit(bool(wrong) or checked < 10000)
+    sys.exit(bool(found.wrong) or found.checked < 10000)
 
 
 main()
