@@ -145,7 +145,7 @@ static void every_table_is_explained_column_by_column(void **state) {
         count++;
     }
     sqlite3_finalize(tables);
-    assert_int_equal(count, 23);
+    assert_int_equal(count, 29);
 }
 
 static void every_export_has_the_columns_of_the_page(void **state) {

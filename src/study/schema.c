@@ -354,8 +354,88 @@ static const char *const schema_6[] = {
     NULL,
 };
 
-static const char *const *const migrations[STUDY_SCHEMA_VERSION] = {schema_1, schema_2, schema_3,
-                                                                    schema_4, schema_5, schema_6};
+/* What heads do: which of them copy tokens into summaries, and what is lost without some of them. */
+static const char *const schema_7[] = {
+    "CREATE TABLE retrieval_units ("
+    " model INTEGER NOT NULL REFERENCES head_models (model),"
+    " summarizer INTEGER NOT NULL REFERENCES summarizers (summarizer),"
+    " document INTEGER NOT NULL REFERENCES documents (document),"
+    " inputs TEXT NOT NULL,"
+    " tokens INTEGER NOT NULL CHECK (tokens >= 0),"
+    " copied INTEGER NOT NULL CHECK (copied BETWEEN 0 AND tokens),"
+    " layers INTEGER NOT NULL CHECK (layers > 0),"
+    " heads INTEGER NOT NULL CHECK (heads > 0),"
+    " hits BLOB NOT NULL,"
+    " PRIMARY KEY (model, summarizer, document)) WITHOUT ROWID",
+    "CREATE INDEX retrieval_units_by_document ON retrieval_units (document)",
+
+    "CREATE TABLE retrieval_heads ("
+    " model INTEGER NOT NULL REFERENCES head_models (model),"
+    " summarizer INTEGER NOT NULL REFERENCES summarizers (summarizer),"
+    " corpus TEXT NOT NULL,"
+    " layer INTEGER NOT NULL CHECK (layer >= 0),"
+    " head INTEGER NOT NULL CHECK (head >= 0),"
+    " value REAL,"
+    " low REAL,"
+    " high REAL,"
+    " documents INTEGER NOT NULL CHECK (documents >= 0),"
+    " undefined INTEGER NOT NULL CHECK (undefined >= 0),"
+    " PRIMARY KEY (model, summarizer, corpus, layer, head)) WITHOUT ROWID",
+
+    "CREATE TABLE retrieval_overlaps ("
+    " analysis INTEGER NOT NULL REFERENCES head_analyses (analysis),"
+    " corpus TEXT NOT NULL,"
+    " words TEXT NOT NULL CHECK (words IN ('all', 'content')),"
+    " chosen TEXT NOT NULL CHECK (chosen IN ('surviving', 'best')),"
+    " heads INTEGER NOT NULL CHECK (heads > 0),"
+    " retrieval_heads INTEGER NOT NULL CHECK (retrieval_heads >= 0),"
+    " chosen_heads INTEGER NOT NULL CHECK (chosen_heads >= 0),"
+    " shared INTEGER NOT NULL CHECK (shared >= 0),"
+    " p REAL,"
+    " PRIMARY KEY (analysis, corpus, words, chosen)) WITHOUT ROWID",
+
+    "CREATE TABLE ablations ("
+    " ablation INTEGER PRIMARY KEY,"
+    " model INTEGER NOT NULL REFERENCES head_models (model),"
+    " summarizer INTEGER NOT NULL REFERENCES summarizers (summarizer),"
+    " corpus TEXT NOT NULL,"
+    " evidence TEXT NOT NULL,"
+    " words TEXT NOT NULL CHECK (words IN ('all', 'content')),"
+    " top INTEGER NOT NULL CHECK (top > 0),"
+    " draws INTEGER NOT NULL CHECK (draws > 0),"
+    " seed TEXT NOT NULL,"
+    " heads TEXT NOT NULL,"
+    " UNIQUE (model, summarizer, corpus, evidence, words, top, draws, seed))",
+
+    "CREATE TABLE ablation_units ("
+    " ablation INTEGER NOT NULL REFERENCES ablations (ablation) ON DELETE CASCADE,"
+    " document INTEGER NOT NULL REFERENCES documents (document),"
+    " inputs TEXT NOT NULL,"
+    " edit TEXT NOT NULL CHECK (edit IN ('none', 'zero', 'mean')),"
+    " draw INTEGER NOT NULL CHECK (draw >= -1),"
+    " log_likelihood REAL NOT NULL,"
+    " importance_all REAL,"
+    " importance_content REAL,"
+    " length REAL,"
+    " PRIMARY KEY (ablation, document, edit, draw)) WITHOUT ROWID",
+    "CREATE INDEX ablation_units_by_document ON ablation_units (document)",
+
+    "CREATE TABLE ablation_results ("
+    " ablation INTEGER NOT NULL REFERENCES ablations (ablation) ON DELETE CASCADE,"
+    " edit TEXT NOT NULL CHECK (edit IN ('none', 'zero', 'mean')),"
+    " heads TEXT NOT NULL CHECK (heads IN ('none', 'chosen', 'random', 'difference')),"
+    " measure TEXT NOT NULL,"
+    " value REAL,"
+    " low REAL,"
+    " high REAL,"
+    " documents INTEGER NOT NULL CHECK (documents >= 0),"
+    " undefined INTEGER NOT NULL CHECK (undefined >= 0),"
+    " PRIMARY KEY (ablation, edit, heads, measure)) WITHOUT ROWID",
+    NULL,
+};
+
+static const char *const *const migrations[STUDY_SCHEMA_VERSION] = {
+    schema_1, schema_2, schema_3, schema_4, schema_5, schema_6, schema_7};
 
 /* One transaction for each version: a writer killed between two leaves a study of the older one. */
 static int bring_forward(sal_study *study, int64_t version, sal_error *err) {

@@ -40,7 +40,7 @@ void study_lock_release(sal_study *study);
 /* ---- schema.c ----------------------------------------------------------------------------- */
 
 /** Version of the tables this build reads and writes (PRAGMA user_version). */
-#define STUDY_SCHEMA_VERSION 6
+#define STUDY_SCHEMA_VERSION 7
 /** PRAGMA application_id of a study: "sali". */
 #define STUDY_APPLICATION_ID 0x73616c69
 
