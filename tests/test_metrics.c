@@ -130,6 +130,25 @@ static void adjusted_p_values_are_scipys(void **state) {
     json_decref(root);
 }
 
+static void hypergeometric_tails_are_scipys(void **state) {
+    (void)state;
+    json_t *root = load_golden("hypergeometric.json");
+    const json_t *cases = json_object_get(root, "cases");
+    assert_true(json_array_size(cases) > 200);
+    for (size_t c = 0; c < json_array_size(cases); c++) {
+        static const char *const keys[] = {"all", "marked", "drawn", "shared"};
+        const json_t *test_case = json_array_get(cases, c);
+        size_t of[4];
+        for (int i = 0; i < 4; i++)
+            of[i] = (size_t)json_integer_value(json_object_get(test_case, keys[i]));
+        const double p = sal_stats_hypergeometric_upper(of[0], of[1], of[2], of[3]);
+        assert_close(p, json_number_value(json_object_get(test_case, "p")), 1e-9, 1e-300);
+    }
+    json_decref(root);
+    assert_true(isnan(sal_stats_hypergeometric_upper(10, 3, 0, 0)));
+    assert_true(isnan(sal_stats_hypergeometric_upper(10, 11, 3, 0)));
+}
+
 static void undefined_p_values_are_not_counted(void **state) {
     (void)state;
     sal_error err = {0};
@@ -228,6 +247,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_golden_case_is_reproduced),
         cmocka_unit_test(adjusted_p_values_are_scipys),
+        cmocka_unit_test(hypergeometric_tails_are_scipys),
         cmocka_unit_test(undefined_p_values_are_not_counted),
         cmocka_unit_test(a_prediction_equal_to_the_reference_is_perfect),
         cmocka_unit_test(metrics_keep_their_bounds_and_symmetries),

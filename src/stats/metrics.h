@@ -25,6 +25,10 @@ double sal_stats_correlation_p(double r, size_t n);
 /** Upper tail of Student's t distribution. in degrees > 0. return NaN for NaN */
 double sal_stats_student_upper(double t, double degrees);
 
+/** Hypergeometric upper tail: the chance that `drawn` of `all` things, taken at random, contain `shared` or more of the `marked` ones.
+ *  return NaN when drawn is 0, or drawn or marked exceed all */
+double sal_stats_hypergeometric_upper(size_t all, size_t marked, size_t drawn, size_t shared);
+
 /** First-order partial correlation (r_pq - r_pz r_qz) / sqrt((1 - r_pz²)(1 - r_qz²)).
  *  in     smallest: the product under the root at or below which it is undefined (METHODS 3, golden data: 1e-14)
  *  return NaN when undefined or when an argument is NaN */
