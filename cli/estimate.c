@@ -108,20 +108,25 @@ static int take_cells(struct rehearsal *rehearsal, const struct rehearsal_step *
 
 /* ---- a step ----------------------------------------------------------------------------------------------------------------- */
 
+/* Money for a million tokens; NaN: not given. */
+static double price(const struct rehearsal_step *step, const struct parsed *parsed,
+                    const char *option) {
+    const struct option_row *row = options_find(step->command, option, strlen(option));
+    double value = unknown;
+    if (row != NULL && row->type == OPTION_NUMBER) {
+        memcpy(&value, (const char *)parsed->config + row->offset, sizeof value);
+    }
+    return value;
+}
+
 static void project_endpoint(const struct rehearsal_step *step, const struct parsed *parsed,
                              double words, struct estimate *estimate) {
-    const struct option_row *in = options_find(step->command, "price-in", 8);
-    const struct option_row *out = options_find(step->command, "price-out", 9);
     estimate->requests = (double)estimate->work.units;
     estimate->prompt_tokens = (double)estimate->work.prompt_bytes / BYTES_A_TOKEN;
     estimate->generated = TOKENS_A_WORD * words * (double)estimate->work.units;
-    if (in != NULL && out != NULL) {
-        const char *config = parsed->config;
-        const double price_in = *(const double *)(config + in->offset);
-        const double price_out = *(const double *)(config + out->offset);
-        estimate->cost =
-            (estimate->prompt_tokens * price_in + estimate->generated * price_out) / 1e6;
-    }
+    estimate->cost = (estimate->prompt_tokens * price(step, parsed, "price-in") +
+                      estimate->generated * price(step, parsed, "price-out")) /
+                     1e6;
     (void)snprintf(estimate->note, sizeof estimate->note,
                    "endpoint: nothing is sent; its time depends on it, tokens are taken by rule");
 }
