@@ -2,13 +2,17 @@
  * (network_f32.c, network_f64.c), which define `real`, NAME and the CBLAS calls.
  *
  * Values of layer i are [rows, out_i], row-major. A gradient buffer is written by the layers that read the value: the first of them
- * stores, the others add (`has_gradient` tells), so nothing is zeroed. Sums of a column, a row or a loss are kept in double. */
+ * stores, the others add (`has_gradient` tells), so nothing is zeroed. Sums of a column, a row or a loss are kept in double. A ReLU or a
+ * dropout whose input nobody else reads works in place: its value and gradient are those of the layer before it. */
+
+#include "probe/network_loops.h"
 
 typedef struct network_layer {
     real *value;    /* [rows, out]; of the input: borrowed */
     real *gradient; /* [rows, out] */
     real *
         saved; /* dropout: factors [rows, out]; norms: normalised x [rows, out]; attention: see below */
+    real keep;    /* dropout with its ReLU: factor of the last forward */
     real *spread; /* norms: 1/sqrt(var + eps), [rows] or [out] */
     bool has_gradient;
 } network_layer;
@@ -36,12 +40,32 @@ static const double norm_epsilon = 1e-5;
 
 /* ---- memory ------------------------------------------------------------------------------------------------- */
 
+/* Works in place. */
+static bool in_place(const probe_plan *plan, size_t number) {
+    const probe_kind kind = plan->layers[number].kind;
+    if ((kind != PROBE_RELU && kind != PROBE_DROPOUT) || number < 2)
+        return false;
+    for (size_t i = number; i < plan->count; i++)
+        if ((plan->layers[i].kind == PROBE_ADD || plan->layers[i].kind == PROBE_ADD_LINEAR) &&
+            plan->layers[i].source == number - 1)
+            return false;
+    return true;
+}
+
+/* A dropout that does the work of the ReLU before it too: a number is positive in the end if it was and was kept. */
+static bool with_relu(const probe_plan *plan, size_t number) {
+    return plan->layers[number].kind == PROBE_DROPOUT && in_place(plan, number) &&
+           plan->layers[number - 1].kind == PROBE_RELU && in_place(plan, number - 1);
+}
+
 static void free_values(struct NAME(network) * net) {
     for (size_t i = 0; i < net->plan.count; i++) {
         network_layer *layer = &net->layers[i];
-        if (i > 0)
+        const bool own = !in_place(&net->plan, i);
+        if (i > 0 && own)
             sal_free(layer->value);
-        sal_free(layer->gradient);
+        if (own)
+            sal_free(layer->gradient);
         sal_free(layer->saved);
         sal_free(layer->spread);
         *layer = (network_layer){0};
@@ -113,8 +137,13 @@ static int make_room(struct NAME(network) * net, size_t rows, sal_error *err) {
         const probe_layer *layer = &net->plan.layers[i];
         network_layer *room = &net->layers[i];
         widest = layer->out > widest ? layer->out : widest;
-        room->value = i > 0 ? sal_calloc(rows, layer->out * sizeof(real)) : NULL;
-        room->gradient = sal_calloc(rows, layer->out * sizeof(real));
+        if (in_place(&net->plan, i)) {
+            room->value = net->layers[i - 1].value;
+            room->gradient = net->layers[i - 1].gradient;
+        } else {
+            room->value = i > 0 ? sal_calloc(rows, layer->out * sizeof(real)) : NULL;
+            room->gradient = sal_calloc(rows, layer->out * sizeof(real));
+        }
         room->saved = sal_calloc(rows, saved_width(layer) * sizeof(real));
         room->spread = sal_calloc(spread_length(layer, rows), sizeof(real));
         if ((i > 0 && room->value == NULL) || room->gradient == NULL || room->saved == NULL ||
@@ -224,9 +253,7 @@ static void multiply(bool transpose_a, bool transpose_b, size_t rows, size_t col
 /* y = x W^T + b (+ y when added) */
 static void linear_forward(const real *x, size_t rows, size_t in, size_t out, const real *weights,
                            const real *bias, real *y, bool added) {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < out; c++)
-            y[r * out + c] = added ? y[r * out + c] + bias[c] : bias[c];
+    add_bias(bias, rows, out, added, y);
     multiply(false, true, rows, out, in, 1, x, in, weights, in, 1, y, out);
 }
 
@@ -237,9 +264,7 @@ static void linear_backward(const real *x, const real *dy, size_t rows, size_t i
     multiply(true, false, out, in, rows, 1, dy, out, x, in, 0, d_weights, in);
     for (size_t c = 0; c < out; c++)
         d_bias[c] = 0;
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < out; c++)
-            d_bias[c] += dy[r * out + c];
+    add_rows(dy, rows, out, d_bias);
     if (dx != NULL)
         multiply(false, false, rows, in, out, 1, dy, out, weights, in, add ? 1 : 0, dx, in);
 }
@@ -350,17 +375,6 @@ static void softmax_row(real *row, size_t n) {
         row[i] = (real)((double)row[i] / sum);
 }
 
-/* 0 with probability rate (in steps of 2^-16), else 1 / (1 - rate); four factors from one random number. */
-static void draw_factors(real *factors, size_t count, double rate, sal_random *random) {
-    const uint64_t below = (uint64_t)(rate * 65536 + .5);
-    const real keep = (real)(65536 / (65536 - (double)below));
-    for (size_t i = 0; i < count; i += 4) {
-        uint64_t bits = sal_random_next(random);
-        for (size_t k = i; k < i + 4 && k < count; k++, bits >>= 16)
-            factors[k] = (bits & 0xffff) < below ? 0 : keep;
-    }
-}
-
 /* One head of one group: weights [n,n] = softmax(q k^T / sqrt(d)), times dropout's factors, times v. */
 static void attend(const probe_layer *layer, const real *qkv, size_t n, size_t head, real *weights,
                    real *factors, bool drop, sal_random *random, real *y) {
@@ -370,7 +384,7 @@ static void attend(const probe_layer *layer, const real *qkv, size_t n, size_t h
     for (size_t i = 0; i < n; i++)
         softmax_row(weights + i * n, n);
     if (drop) {
-        draw_factors(factors, n * n, layer->rate, random);
+        mask_factors(factors, n * n, draw_mask(layer->rate, random));
         for (size_t i = 0; i < n * n; i++) /* the factors keep what was multiplied with v */
             factors[i] *= weights[i];
     }
@@ -449,6 +463,27 @@ static void attention_backward(struct NAME(network) * net, size_t number) {
 
 /* ---- forward ------------------------------------------------------------------------------------------------ */
 
+static void forward_dropout(struct NAME(network) * net, size_t number, sal_random *random) {
+    const probe_layer *layer = &net->plan.layers[number];
+    network_layer *here = &net->layers[number];
+    const real *x = net->layers[number - 1].value;
+    const size_t count = net->rows * layer->out;
+    const bool drop = random != NULL && layer->rate > 0;
+    if (with_relu(&net->plan, number)) {
+        if (drop) {
+            const drop_mask mask = draw_mask(layer->rate, random);
+            here->keep = mask.keep;
+            relu_and_drop(here->value, count, mask);
+        } else
+            relu(x, count, here->value);
+    } else if (drop) {
+        mask_factors(here->saved, count, draw_mask(layer->rate, random));
+        multiply_each(x, here->saved, count, here->value);
+    } else if (x != here->value) {
+        memcpy(here->value, x, count * sizeof *x);
+    }
+}
+
 static void forward_layer(struct NAME(network) * net, size_t number, bool train,
                           sal_random *random) {
     const probe_layer *layer = &net->plan.layers[number];
@@ -461,17 +496,11 @@ static void forward_layer(struct NAME(network) * net, size_t number, bool train,
                        false);
         break;
     case PROBE_RELU:
-        for (size_t i = 0; i < count; i++)
-            here->value[i] = x[i] > 0 ? x[i] : 0;
+        if (number + 1 == net->plan.count || !with_relu(&net->plan, number + 1))
+            relu(x, count, here->value);
         break;
     case PROBE_DROPOUT:
-        if (train && layer->rate > 0) {
-            draw_factors(here->saved, count, layer->rate, random);
-            for (size_t i = 0; i < count; i++)
-                here->value[i] = x[i] * here->saved[i];
-        } else {
-            memcpy(here->value, x, count * sizeof *x);
-        }
+        forward_dropout(net, number, random);
         break;
     case PROBE_LAYER_NORM:
         layer_norm_forward(x, rows, layer->out, w, here->saved, here->spread, here->value);
@@ -517,16 +546,33 @@ int NAME(forward)(struct NAME(network) * net, const real *x, size_t rows, const 
 
 /* ---- backward ----------------------------------------------------------------------------------------------- */
 
-/* dx of an element-wise layer: factor(i) x dy. */
-static void pass_down(network_layer *below, size_t count, const real *dy, const real *factors,
-                      const real *value) {
-    for (size_t i = 0; i < count; i++) {
-        real g = factors != NULL ? dy[i] * factors[i] : dy[i];
-        if (value != NULL && !(value[i] > 0))
-            g = 0;
-        below->gradient[i] = g + (below->has_gradient ? below->gradient[i] : 0);
-    }
+/* dx of a layer that hands its gradient on. */
+static void pass_down(network_layer *below, size_t count, const real *dy) {
+    if (dy != below->gradient)
+        for (size_t i = 0; i < count; i++)
+            below->gradient[i] = dy[i] + (below->has_gradient ? below->gradient[i] : 0);
     below->has_gradient = true;
+}
+
+/* The gradient changes where it lies, then goes down. */
+static void backward_relu(struct NAME(network) * net, size_t number) {
+    network_layer *here = &net->layers[number];
+    const size_t count = net->rows * net->plan.layers[number].out;
+    if (number + 1 == net->plan.count || !with_relu(&net->plan, number + 1))
+        relu_back(here->gradient, here->value, count, 1);
+    pass_down(&net->layers[number - 1], count, here->gradient);
+}
+
+static void backward_dropout(struct NAME(network) * net, size_t number) {
+    const probe_layer *layer = &net->plan.layers[number];
+    network_layer *here = &net->layers[number];
+    const size_t count = net->rows * layer->out;
+    const bool drop = net->trained && layer->rate > 0;
+    if (with_relu(&net->plan, number))
+        relu_back(here->gradient, here->value, count, drop ? here->keep : 1);
+    else if (drop)
+        multiply_each(here->gradient, here->saved, count, here->gradient);
+    pass_down(&net->layers[number - 1], count, here->gradient);
 }
 
 static void backward_linear(struct NAME(network) * net, size_t number, size_t source) {
@@ -562,23 +608,22 @@ static void backward_layer(struct NAME(network) * net, size_t number) {
         backward_linear(net, number, number - 1);
         break;
     case PROBE_RELU:
-        pass_down(below, count, here->gradient, NULL, here->value);
+        backward_relu(net, number);
         break;
     case PROBE_DROPOUT:
-        pass_down(below, count, here->gradient,
-                  net->trained && layer->rate > 0 ? here->saved : NULL, NULL);
+        backward_dropout(net, number);
         break;
     case PROBE_LAYER_NORM:
     case PROBE_BATCH_NORM:
         backward_norm(net, number);
         break;
     case PROBE_ADD:
-        pass_down(&net->layers[layer->source], count, here->gradient, NULL, NULL);
-        pass_down(below, count, here->gradient, NULL, NULL);
+        pass_down(&net->layers[layer->source], count, here->gradient);
+        pass_down(below, count, here->gradient);
         break;
     case PROBE_ADD_LINEAR:
         backward_linear(net, number, layer->source);
-        pass_down(below, count, here->gradient, NULL, NULL);
+        pass_down(below, count, here->gradient);
         break;
     case PROBE_ATTENTION:
         attention_backward(net, number);
@@ -657,20 +702,16 @@ double NAME(loss_of_documents)(sal_probe_loss loss, const real *logits, const re
 /* ---- optimiser ---------------------------------------------------------------------------------------------- */
 
 void NAME(step)(struct NAME(network) * net, const probe_optimiser *optimiser) {
-    const size_t count = net->plan.parameters;
     net->steps++;
     const double first = 1 - pow(optimiser->beta1, (double)net->steps);
     const double second = 1 - pow(optimiser->beta2, (double)net->steps);
-    const real b1 = (real)optimiser->beta1, b2 = (real)optimiser->beta2;
-    const real c1 = (real)(1 - optimiser->beta1), c2 = (real)(1 - optimiser->beta2);
-    const real decay = (real)(1 - optimiser->rate * optimiser->weight_decay);
-    const real rate = (real)(optimiser->rate / first), root = (real)(1 / sqrt(second));
-    const real epsilon = (real)optimiser->epsilon;
-    real *restrict w = net->weights, *restrict m = net->first, *restrict v = net->second;
-    const real *restrict g = net->gradients;
-    for (size_t i = 0; i < count; i++) {
-        m[i] = b1 * m[i] + c1 * g[i];
-        v[i] = b2 * v[i] + c2 * (g[i] * g[i]);
-        w[i] = w[i] * decay - rate * m[i] / (SQRT(v[i]) * root + epsilon);
-    }
+    step_adam(net->weights, net->first, net->second, net->gradients, net->plan.parameters,
+              (adam_step){.b1 = (real)optimiser->beta1,
+                          .c1 = (real)(1 - optimiser->beta1),
+                          .b2 = (real)optimiser->beta2,
+                          .c2 = (real)(1 - optimiser->beta2),
+                          .decay = (real)(1 - optimiser->rate * optimiser->weight_decay),
+                          .rate = (real)(optimiser->rate / first),
+                          .root = (real)(1 / sqrt(second)),
+                          .epsilon = (real)optimiser->epsilon});
 }

@@ -49,7 +49,7 @@ static void hash_training(const trainings *all, const variant *v, size_t round,
     char text[300];
     sal_sha256 hash;
     (void)snprintf(
-        text, sizeof text, "training 1 %d %d %d %zu %zu %zu %.17g %.17g %d %d %llu %d %zu",
+        text, sizeof text, "training 2 %d %d %d %zu %zu %zu %.17g %.17g %d %d %llu %d %zu",
         (int)options->kind, (int)options->loss, options->attention, options->epochs, options->batch,
         options->patience, options->rate, options->weight_decay, options->halve,
         options->standardise, (unsigned long long)options->seed, all->layer, round);

@@ -95,28 +95,35 @@ static void rows_of(const trainer *t, size_t unit, size_t *from, size_t *to) {
     *to = t->by_document ? t->data->start[unit + 1] : unit + 1;
 }
 
-static void standardise(const trainer *t) {
+/* Means and scales of the columns over the training rows. */
+static int standardise(const trainer *t, sal_error *err) {
     const size_t F = t->data->F;
-    double n = 0;
+    double n = 0, *sum = NULL, *squares = NULL;
     for (size_t f = 0; f < F; f++)
         t->scale[f] = 1;
     if (!t->options->standardise)
-        return;
-    for (size_t f = 0; f < F; f++) {
-        double sum = 0, squares = 0;
-        n = 0;
-        for (size_t i = 0; i < t->training_count; i++) {
-            size_t from = 0, to = 0;
-            rows_of(t, t->training[i], &from, &to);
-            for (size_t r = from; r < to; r++, n++) {
-                sum += (double)t->data->x[r * F + f];
-                squares += (double)t->data->x[r * F + f] * (double)t->data->x[r * F + f];
+        return SAL_OK;
+    sum = sal_calloc(2 * F, sizeof *sum);
+    if (sum == NULL)
+        return sal_fail_memory(err, "the training of a probe");
+    squares = sum + F;
+    for (size_t i = 0; i < t->training_count; i++) {
+        size_t from = 0, to = 0;
+        rows_of(t, t->training[i], &from, &to);
+        for (size_t r = from; r < to; r++, n++)
+            for (size_t f = 0; f < F; f++) {
+                const double x = (double)t->data->x[r * F + f];
+                sum[f] += x;
+                squares[f] += x * x;
             }
-        }
-        const double variance = squares / n - (sum / n) * (sum / n);
-        t->mean[f] = (float)(sum / n);
-        t->scale[f] = variance > 1e-12 * squares / n ? (float)(1 / sqrt(variance)) : 0;
     }
+    for (size_t f = 0; f < F; f++) {
+        const double variance = squares[f] / n - (sum[f] / n) * (sum[f] / n);
+        t->mean[f] = (float)(sum[f] / n);
+        t->scale[f] = variance > 1e-12 * squares[f] / n ? (float)(1 / sqrt(variance)) : 0;
+    }
+    sal_free(sum);
+    return SAL_OK;
 }
 
 /* Rows of the largest batch. */
@@ -157,7 +164,9 @@ static int trainer_open(trainer *t, sal_error *err) {
     if (t->training_count == 0 || t->development_count == 0)
         return sal_fail(err, SAL_EINVAL, "a probe has %zu to learn from and %zu to stop by",
                         t->training_count, t->development_count);
-    standardise(t);
+    status = standardise(t, err);
+    if (status != SAL_OK)
+        return status;
     probe_f32_initialise(t->net, t->options->seed);
     sal_random_seed(&t->random, t->options->seed ^ UINT64_C(0x5bf03635));
     return SAL_OK;
