@@ -45,7 +45,7 @@ static void drops_are_independent_and_of_the_right_share(void **state) {
             pairs += dropped && i > 0 && a[i - 1] == 0;
             both += dropped && b[i] == 0;
             for (int bit = 0; bit < 16; bit++) {
-                places[bit] += i >> bit & 1;
+                places[bit] += (double)(i >> bit & 1);
                 of_bit[bit] += dropped && (i >> bit & 1);
             }
         }
