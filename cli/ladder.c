@@ -18,8 +18,9 @@ enum { FIRST_PROBE_RUNG = 3 }; /* eight documents: a split wants five groups */
 struct measured {
     struct rehearsal_run last, first;
     double x_first,
-        x_last; /* of that which time grows with: computed tokens, else units, else documents */
-    int64_t cells, texts;
+        x_last;    /* of that which time grows with: computed tokens, else units, else documents */
+    int64_t cells; /* of the cache, first run */
+    int64_t texts;
     int runs;
     sal_pace pace; /* all runs */
     double computed;
@@ -38,10 +39,10 @@ static void add_run(struct measured *measured, const struct rehearsal_run *run, 
     if (measured->runs == 0) {
         measured->first = *run;
         measured->x_first = x;
+        measured->cells = work->cells;
     }
     measured->last = *run;
     measured->x_last = x;
-    measured->cells = work->cells > measured->cells ? work->cells : measured->cells;
     measured->pace.prefill_seconds += run->pace.prefill_seconds;
     measured->pace.decode_seconds += run->pace.decode_seconds;
     measured->pace.generated += run->pace.generated;
@@ -163,7 +164,10 @@ static int climb(const struct estimates *estimates, struct rehearsal *rehearsal,
         if (x <= 0) {
             continue;
         }
-        if (measured->spent + GROWTH * measured->last.seconds > estimates->budget ||
+        /* Most of a probe's time does not grow with the documents: one sample alone would say nothing. */
+        const double budget = (probe && measured->runs == 1 ? 3 : 1) * estimates->budget;
+        const double growth = probe ? 1 : GROWTH;
+        if (measured->spent + growth * measured->last.seconds > budget ||
             (measured->runs > 0 && x <= measured->x_last)) {
             return 0; /* no time, or nothing more to see */
         }
@@ -230,7 +234,8 @@ static void project(const struct measured *m, const struct model_memory *model,
     project_time(m, total, estimate);
     estimate->disk = (int64_t)((double)m->last.bytes * total / m->x_last);
     const int64_t more = estimate->work.cells > m->cells ? estimate->work.cells - m->cells : 0;
-    const int64_t seen = m->last.memory + model->cell * more;
+    /* The first run's peak: those after it lie in a process that has had a model before. */
+    const int64_t seen = m->first.memory + model->cell * more;
     estimate->memory = model->weights == 0 || seen > estimate->memory ? seen : estimate->memory;
 }
 

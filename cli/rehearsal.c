@@ -285,6 +285,9 @@ int rehearsal_count(struct rehearsal *rehearsal, const struct rehearsal_step *st
         session_open(&own, step->command, (int)count, words, &parsed);
         own.progress = rehearsal->session->progress;
         own.progress.note = NULL;
+        if (study != rehearsal->snapshot) { /* the samples are nobody's matter */
+            own.progress.update = NULL;
+        }
         status = step->command->count(&own, parsed.config, open, work);
         *err = own.error;
     } else if (status == 0) {
