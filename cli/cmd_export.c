@@ -23,8 +23,10 @@ static const char *const layouts[] = {"none", "original", NULL};
 #define AT(field) offsetof(struct export_options, field)
 static const struct option_row rows[] = {
     {"table", 0, OPTION_TEXT, AT(table), NULL, 0, 0, "TABLE", NULL, "What to export",
-     "documents, summarizers, summaries, importance, scores, agreement, clusters, heads, probes, "
-     "probe_words, protocols, states, timings or runs (docs/schema.md has the columns)"},
+     "documents, summarizers, summaries, importance, scores, agreement, clusters, heads, "
+     "retrieval, "
+     "retrieval_overlaps, ablations, probes, probe_words, protocols, states, timings or runs "
+     "(docs/schema.md has the columns)"},
     {"per-document", 0, OPTION_FLAG, AT(per_document), NULL, 0, 0, NULL, NULL, "What to export",
      "with --table heads: a row for each document in place of means over documents"},
     {"format", 0, OPTION_CHOICE, AT(format), "jsonl", 0, 0, "FORMAT", formats, "What to export",

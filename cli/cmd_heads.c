@@ -19,6 +19,7 @@ struct heads_options {
     int64_t skip_first;
     bool renormalise;
     int64_t min_queries;
+    bool retrieval;
     int64_t limit;
     int64_t permutations;
     uint64_t seed;
@@ -46,6 +47,10 @@ static const struct option_row rows[] = {
      "with --skip-first: also bring each token's attention to sum 1 without the first K tokens"},
     {"min-queries", 0, OPTION_COUNT, AT(min_queries), "0", 0, 1e6, "N", NULL, WHAT,
      "leave out tokens that fewer than N tokens follow (words with fewer than 16 are counted)"},
+    {"retrieval", 0, OPTION_FLAG, AT(retrieval), NULL, 0, 0, NULL, NULL, WHAT,
+     "also find retrieval heads, which look at the token that the summary copies next, and how "
+     "many "
+     "of the heads that follow importance are among them"},
     {"limit", 0, OPTION_COUNT, AT(limit), NULL, 1, 1e15, "N", NULL, "What to work on",
      "documents of each corpus at most (default: all)"},
     {"permutations", 0, OPTION_COUNT, AT(permutations), "1000", 0, 1e6, "B", NULL, "Tests",
@@ -121,6 +126,7 @@ static sal_heads_options request_of(const struct heads_options *options) {
     request.skip_first = (int)options->skip_first;
     request.renormalise = options->renormalise;
     request.min_queries = (int)options->min_queries;
+    request.retrieval = options->retrieval;
     request.permutations = (int)options->permutations;
     request.seed = options->seed;
     request.model_options = options_model(&options->common);
@@ -138,9 +144,9 @@ static int show(struct session *session, sal_study *study, const struct heads_op
         status = sal_study_get_scores(study, &scores, &session->error);
     }
     if (status == 0) {
-        const struct heads_view view = {
-            session,      tables,         scores, analyses, options->common.corpus,
-            options->top, terminal_sink()};
+        const struct heads_view view = {session,      study,          tables,
+                                        scores,       analyses,       options->common.corpus,
+                                        options->top, terminal_sink()};
         display_clear(&session->display);
         status = options->common.json ? heads_print_json(&view) : heads_print_tables(&view);
     }
@@ -214,7 +220,13 @@ const struct command command_heads = {
     "date is computed.\n\n"
     "A head is believed only against heads that know nothing: four null heads stand in the same "
     "table, the test holds position and term frequency constant, and its p-value counts all heads "
-    "that were looked at. The last lines say which heads survive.",
+    "that were looked at. The last lines say which heads survive.\n\n"
+    "--retrieval asks of every head how often it looks at the token that is copied next (Wu et al. "
+    "2024: a retrieval head does so for more than a tenth of the copied tokens), while the model "
+    "reads the summarizer's own summary of the middle length behind the chat prompt, and how "
+    "likely "
+    "so many of them among the heads named would be by chance (hypergeometric). salient export "
+    "--table retrieval has every head, --table retrieval_overlaps the counts.",
     examples,
     options_of_heads,
     sizeof(struct heads_options),

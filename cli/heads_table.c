@@ -1,4 +1,4 @@
-/* The tables of `salient heads`, for people and for programs. */
+/* The tables of `salient heads` for people. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -6,11 +6,9 @@
 #include <string.h>
 
 #include "heads_view.h"
-#include "json.h"
 #include "table.h"
 
 #define ENOUGH_DOCUMENTS 20 /* below that an interval says nothing (METHODS 3) */
-#define SIGNIFICANT .05
 
 bool heads_is_shown(const struct heads_view *view, const sal_head_table *table) {
     bool asked = false;
@@ -202,8 +200,9 @@ static struct verdict judge(const struct head_line *lines, size_t count) {
         }
         verdict.heads++;
         verdict.tested += line->fisher != NULL && !isnan(line->fisher->p_family);
-        verdict.surviving += line->fisher != NULL && line->fisher->p_family <= SIGNIFICANT;
-        verdict.naive += line->spearman->p_naive <= SIGNIFICANT;
+        verdict.surviving +=
+            line->fisher != NULL && line->fisher->p_family <= SAL_HEADS_SIGNIFICANT;
+        verdict.naive += line->spearman->p_naive <= SAL_HEADS_SIGNIFICANT;
         verdict.above_nulls += value_of(line->spearman) > verdict.best_null;
         const bool better =
             line->selected != NULL && !isnan(line->selected->value) &&
@@ -235,7 +234,7 @@ static int print_survivors(const struct heads_view *view, const struct head_line
                                        verdict->surviving, verdict->heads,
                                        verdict->surviving == 1 ? "follows" : "follow");
     for (size_t i = 0; status == 0 && verdict->surviving > 0 && i < count; i++) {
-        if (is_null(&lines[i]) || !(lines[i].fisher->p_family <= SIGNIFICANT)) {
+        if (is_null(&lines[i]) || !(lines[i].fisher->p_family <= SAL_HEADS_SIGNIFICANT)) {
             continue;
         }
         if (named++ < 12) {
@@ -301,6 +300,49 @@ static int print_ceiling(const struct heads_view *view, const sal_head_table *ta
                                  ceiling);
 }
 
+/* ---- retrieval heads ------------------------------------------------------------------------------------------------------- */
+
+/* "of the 10 best, 3 (by chance 0.4; hypergeometric p 0.0012)" */
+static int print_overlap(const struct heads_view *view, const sal_retrieval_overlap *overlap,
+                         bool first) {
+    sal_error *err = &view->session->error;
+    int status = sal_sink_format(
+        &view->sink, err, "%s %" PRId64 " of the %" PRId64 " %s", first ? "" : ",", overlap->shared,
+        overlap->chosen_heads, overlap->chosen == SAL_CHOSEN_BEST ? "best heads" : "that survive");
+    if (status == 0 && !isnan(overlap->p)) {
+        status = sal_sink_format(&view->sink, err, " (by chance %.1f; hypergeometric p %.2g)",
+                                 (double)overlap->retrieval_heads * (double)overlap->chosen_heads /
+                                     (double)overlap->heads,
+                                 overlap->p);
+    }
+    return status;
+}
+
+static int print_retrieval(const struct heads_view *view, const sal_head_table *table,
+                           sal_head_words words) {
+    sal_error *err = &view->session->error;
+    sal_retrieval_overlap overlaps[SAL_RETRIEVAL_OVERLAPS];
+    size_t count = 0, shown = 0;
+    int status = sal_study_get_retrieval_overlaps(view->study, table->analysis.key, table->corpus,
+                                                  overlaps, &count, err);
+    for (size_t i = 0; status == 0 && i < count; i++) {
+        if (overlaps[i].words != words) {
+            continue;
+        }
+        if (shown == 0) {
+            status = sal_sink_format(&view->sink, err,
+                                     "  Retrieval heads (above %.1f of the copied tokens): %" PRId64
+                                     " of %" PRId64 "; they are",
+                                     SAL_RETRIEVAL_THRESHOLD, overlaps[i].retrieval_heads,
+                                     overlaps[i].heads);
+        }
+        if (status == 0) {
+            status = print_overlap(view, &overlaps[i], shown++ == 0);
+        }
+    }
+    return status == 0 && shown > 0 ? sal_sink_string(&view->sink, ".\n", err) : status;
+}
+
 /* ---- one table ------------------------------------------------------------------------------------------------------------- */
 
 static int print_words(const struct heads_view *view, const sal_head_table *table,
@@ -327,6 +369,9 @@ static int print_words(const struct heads_view *view, const sal_head_table *tabl
         }
         if (status == 0) {
             status = print_ceiling(view, table, words);
+        }
+        if (status == 0) {
+            status = print_retrieval(view, table, words);
         }
     }
     sal_free(lines);
@@ -381,86 +426,4 @@ int heads_print_tables(const struct heads_view *view) {
         }
     }
     return status;
-}
-
-/* ---- JSON ------------------------------------------------------------------------------------------------------------------ */
-
-static int add_result(sal_buffer *out, const sal_head_result *result, bool first, sal_error *err) {
-    struct object_writer object;
-    int status = sal_buffer_add_string(out, first ? "\n  " : ",\n  ", err);
-    if (status != 0) {
-        return status;
-    }
-    object_begin(&object, out, err);
-    object_text(&object, "words", sal_head_words_name(result->words));
-    if (result->null_head[0] == '\0') {
-        object_integer(&object, "layer", result->layer);
-        object_integer(&object, "head", result->head);
-        object_text(&object, "null", NULL);
-    } else {
-        object_text(&object, "layer", NULL);
-        object_text(&object, "head", NULL);
-        object_text(&object, "null", result->null_head);
-    }
-    object_text(&object, "metric", result->metric);
-    object_number(&object, "value", result->value);
-    object_number(&object, "low", result->low);
-    object_number(&object, "high", result->high);
-    object_integer(&object, "documents", result->documents);
-    object_integer(&object, "undefined", result->undefined);
-    object_number(&object, "p_family", result->p_family);
-    object_number(&object, "p", result->p);
-    object_number(&object, "q", result->q);
-    object_number(&object, "q_by", result->q_by);
-    object_number(&object, "p_naive", result->p_naive);
-    return object_end(&object);
-}
-
-static int print_json_table(const struct heads_view *view, const sal_head_table *table,
-                            bool first) {
-    sal_error *err = &view->session->error;
-    sal_buffer out = {0};
-    struct object_writer object;
-    int status = sal_buffer_add_string(&out, first ? "\n" : ",\n", err);
-    object_begin(&object, &out, err);
-    object_text(&object, "corpus", table->corpus);
-    object_text(&object, "model", table->analysis.model);
-    object_text(&object, "summarizer", table->summarizer);
-    object_text(&object, "protocol", sal_protocol_name(table->analysis.protocol));
-    object_text(&object, "evidence", table->analysis.evidence);
-    object_text(&object, "options", table->analysis.options);
-    object_integer(&object, "documents", table->documents);
-    object_integer(&object, "unaligned_words", table->unaligned);
-    object_integer(&object, "flagged_words", table->flagged);
-    object_integer(&object, "non_finite", table->non_finite);
-    object_number(&object, "tied_all", table->ties[SAL_HEAD_ALL]);
-    object_number(&object, "tied_content", table->ties[SAL_HEAD_CONTENT]);
-    status = status != 0 ? status : object.status;
-    if (status == 0) {
-        status = sal_buffer_add_string(&out, ",\"results\":[", err);
-    }
-    for (size_t i = 0; status == 0 && i < table->count; i++) {
-        status = add_result(&out, &table->results[i], i == 0, err);
-    }
-    if (status == 0) {
-        status = sal_buffer_add_string(&out, "]}", err);
-    }
-    if (status == 0) {
-        status = sal_sink_write(&view->sink, out.bytes, out.length, err);
-    }
-    sal_buffer_free(&out);
-    return status;
-}
-
-int heads_print_json(const struct heads_view *view) {
-    sal_error *err = &view->session->error;
-    bool first = true;
-    int status = sal_sink_string(&view->sink, "[", err);
-    for (size_t i = 0; status == 0 && i < view->tables->count; i++) {
-        if (heads_is_shown(view, &view->tables->items[i])) {
-            status = print_json_table(view, &view->tables->items[i], first);
-            first = false;
-        }
-    }
-    return status == 0 ? sal_sink_string(&view->sink, first ? "]\n" : "\n]\n", err) : status;
 }

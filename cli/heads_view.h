@@ -3,12 +3,13 @@
 #define CLI_HEADS_VIEW_H
 
 #include "output.h"
-#include "salient/heads.h"
+#include "salient/retrieval.h"
 #include "session.h"
 
 /** What was asked for: tables of other analyses and corpora are not shown. */
 struct heads_view {
     struct session *session;
+    sal_study *study; /* for retrieval heads */
     const sal_head_tables *tables;
     const sal_score_list *scores; /* for the ceilings */
     const int64_t *analyses;      /* [SAL_EVIDENCES] */

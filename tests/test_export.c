@@ -214,8 +214,9 @@ static void unknown_tables_and_corpora_are_named(void **state) {
                      SAL_EINVAL);
     assert_string_equal(err.text,
                         "there is no table 'summariez'; there are documents, summarizers, "
-                        "summaries, importance, scores, agreement, clusters, heads, probes, "
-                        "probe_words, protocols, states, timings, runs");
+                        "summaries, importance, scores, agreement, clusters, heads, retrieval, "
+                        "retrieval_overlaps, ablations, probes, probe_words, protocols, states, "
+                        "timings, runs");
     assert_int_equal(sal_export_table(study, "documents", "x", SAL_FORMAT_CSV, &sink, &err),
                      SAL_ENOTFOUND);
     assert_int_equal(out.length, 0);

@@ -364,6 +364,70 @@ static void many_is_the_same_as_one_by_one(void **state) {
     assert_true(compared > 9000);
 }
 
+/* ---- retrieval heads ---------------------------------------------------------------------------------------- */
+
+/* A prompt of 2 tokens, a document of 4, an instruction of 1, a summary of 4: "7 9" is copied, 5 is the instruction's, 8 is new. */
+static void a_head_hits_where_it_looks_at_the_token_that_comes_next(void **state) {
+    const int32_t ids[] = {1, 7, /* document: */ 6, 7, 9, 7, /* then */ 5, /* summary: */ 7, 9,
+                           5, 8};
+    const sal_span document = {2, 6}, queries = {6, 10};
+    const int32_t top[4][4] = {
+        {3, 4, 0, 0}, /* both copied tokens */
+        {5, 3, 6,
+         0}, /* the other 7; then the token that was just copied, as an induction head's neighbour */
+        {1, 0, 0, 0},  /* a 7, but the prompt's */
+        {-1, 8, 9, 9}, /* a row that is not finite; the summary itself */
+    };
+    int32_t hits[4];
+    (void)state;
+    assert_int_equal(head_retrieval_count(ids, document, queries, &top[0][0], 4, hits), 2);
+    assert_int_equal(hits[0], 2);
+    assert_int_equal(hits[1], 1);
+    assert_int_equal(hits[2], 0);
+    assert_int_equal(hits[3], 0);
+    assert_int_equal(head_retrieval_count(ids, (sal_span){2, 3}, queries, &top[0][0], 4, hits), 0);
+    assert_int_equal(hits[0], 0);
+}
+
+/* 20 heads; the statistic falls from head to head, the first 4 survive; heads 0, 2 and 15 retrieve, 16 exactly at the threshold. */
+static void chosen_heads_that_retrieve_are_counted(void **state) {
+    sal_error err = {0};
+    sal_head_result results[22];
+    sal_retrieval_head heads[20];
+    sal_retrieval_overlap overlaps[SAL_RETRIEVAL_OVERLAPS];
+    size_t count = 0;
+    (void)state;
+    for (int h = 0; h < 20; h++) {
+        results[h] = (sal_head_result){.row = h,
+                                       .layer = h / 4,
+                                       .head = h % 4,
+                                       .metric = "fisher_z",
+                                       .value = 1 - h / 20.0,
+                                       .p_family = h < 4 ? .01 * (h + 2) : .06};
+        heads[h] = (sal_retrieval_head){.layer = h / 4, .head = h % 4, .value = h == 16 ? .1 : .02};
+    }
+    heads[0].value = heads[2].value = heads[15].value = .4;
+    results[20] = (sal_head_result){.row = 20, .layer = -1, .metric = "fisher_z", .value = 5};
+    results[21] =
+        (sal_head_result){.row = 21, .layer = 9, .head = 0, .metric = "fisher_z", .value = 5};
+    const sal_head_table table = {.results = results, .count = 22};
+    assert_ok(head_retrieval_overlap(&table, heads, 20, overlaps, &count, &err));
+    assert_int_equal(count, 2); /* no content words: nothing */
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(overlaps[i].words, SAL_HEAD_ALL);
+        assert_int_equal(overlaps[i].heads, 20);
+        assert_int_equal(overlaps[i].retrieval_heads, 3);
+        assert_int_equal(overlaps[i].shared, 2);
+    }
+    assert_int_equal(overlaps[0].chosen, SAL_CHOSEN_SURVIVING);
+    assert_int_equal(overlaps[0].chosen_heads, 4);
+    /* 3 of 20 retrieve; 2 or 3 among 4: (C(4,2) 16 + C(4,3)) / C(20,3). Among 10: (C(10,2) 10 + C(10,3)) / C(20,3). */
+    assert_close(overlaps[0].p, (6.0 * 16 + 4) / 1140, 1e-12, 0);
+    assert_int_equal(overlaps[1].chosen, SAL_CHOSEN_BEST);
+    assert_int_equal(overlaps[1].chosen_heads, 10);
+    assert_close(overlaps[1].p, (45.0 * 10 + 120) / 1140, 1e-12, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strict_words_have_all_occurrences),
@@ -375,6 +439,8 @@ int main(void) {
         cmocka_unit_test(the_empty_heads_rho_is_that_of_its_definition),
         cmocka_unit_test(without_memory_it_is_an_error_and_nothing_leaks),
         cmocka_unit_test(many_is_the_same_as_one_by_one),
+        cmocka_unit_test(a_head_hits_where_it_looks_at_the_token_that_comes_next),
+        cmocka_unit_test(chosen_heads_that_retrieve_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,7 @@ typedef struct sal_heads_options {
     bool
         renormalise; /* with skip_first: the attention of each query is brought to sum 1 without the first skip_first tokens of what
                          the pass reads (the chat prompt begins with the template's); uniform attention, too, is then one over the others */
+    bool retrieval;  /* also find retrieval heads (salient/retrieval.h) */
     int min_queries; /* tokens that fewer queries follow are left out of word values */
     int permutations; /* draws of the tests; 0: no tests */
     uint64_t seed;
@@ -97,6 +98,9 @@ enum {
 };
 /** Name of a measure: sal_metric_name, "partial_position", "partial_position_frequency". */
 const char *sal_head_measure_name(int measure);
+
+/** A head survives with a family-wise p of at most this. */
+#define SAL_HEADS_SIGNIFICANT .05
 
 typedef enum sal_head_words { SAL_HEAD_ALL, SAL_HEAD_CONTENT, SAL_HEAD_WORDS } sal_head_words;
 /** "all", "content". */

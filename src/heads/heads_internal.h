@@ -3,7 +3,7 @@
 #ifndef SALIENT_HEADS_INTERNAL_H
 #define SALIENT_HEADS_INTERNAL_H
 
-#include "salient/heads.h"
+#include "salient/retrieval.h"
 #include "salient/tap.h"
 
 /** Threads of our own loops: as asked for, else one per processor. */
@@ -134,11 +134,16 @@ int head_find_summary(sal_study *study, int64_t document, int64_t summarizer, he
 /** What the passes over a document gave. Zero-initialise; free with head_passes_free. */
 typedef struct head_passes {
     size_t skip_keys; /* set before: tokens without which each query's attention is renormalised */
+    bool
+        retrieval; /* set before: all layers of the chat pass, and the largest weights of its queries */
     sal_tokens raw;
     sal_tap_result raw_result;
     float *exposure; /* [L,H,T] */
     sal_tokens chat;
-    size_t chat_origin; /* byte of the prompt at which the document begins */
+    size_t chat_origin;     /* byte of the prompt at which the document begins */
+    sal_span chat_document; /* tokens that overlap the document's bytes */
+    sal_span
+        copying; /* queries that predict the summary's tokens: the last of the prompt, then those but the last */
     sal_tap_result chat_result;
     bool has_chat;
 } head_passes;
@@ -163,6 +168,36 @@ void head_passes_free(head_passes *passes);
 /** SHA-256 of a model's file; of several parts: of their digests. As summarizers have it in their configuration. */
 int head_digest_model(sal_study *study, const char *path, char digest[65],
                       sal_error *err) SAL_MUST_CHECK;
+
+/* ---- retrieval.c -------------------------------------------------------------------------------------------- */
+
+/** Hits of heads among the copied tokens of a sequence (salient/retrieval.h).
+ *  in     ids: tokens of the sequence; document: the document's among them; queries: each predicts the token behind it; top [rows,
+ *         queries]: key of each query's largest weight, or -1
+ *  out    hits [rows]
+ *  return copied tokens */
+int64_t head_retrieval_count(const int32_t *ids, sal_span document, sal_span queries,
+                             const int32_t *top, size_t rows, int32_t *hits);
+/** Hash of what a document's hits depend on. */
+void head_retrieval_inputs(const sal_document *document, const head_summary *summary,
+                           const char *model_digest, const char *system, char inputs[65]);
+int head_retrieval_is_stored(sal_study *study, int64_t analysis, int64_t document,
+                             const char inputs[65], bool *stored, sal_error *err) SAL_MUST_CHECK;
+/** Count and store the hits of a document from a chat pass that was asked for them. */
+int head_retrieval_store(sal_study *study, int64_t analysis, int64_t document,
+                         const char inputs[65], const head_passes *passes,
+                         sal_error *err) SAL_MUST_CHECK;
+/** Scores over documents [count] of a corpus, put into the study. */
+int head_retrieval_table(sal_study *study, const sal_heads_options *options, int64_t analysis,
+                         const char *corpus, const int64_t *documents, size_t count,
+                         sal_error *err) SAL_MUST_CHECK;
+/** Overlaps of one table with the retrieval heads among heads [count]; a set of words without a test statistic has none. */
+int head_retrieval_overlap(const sal_head_table *table, const sal_retrieval_head *heads,
+                           size_t count, sal_retrieval_overlap out[SAL_RETRIEVAL_OVERLAPS],
+                           size_t *out_count, sal_error *err) SAL_MUST_CHECK;
+/** Overlaps of every table of a model, summarizer and corpus, as the study has them now. */
+int head_retrieval_overlaps(sal_study *study, int64_t summarizer, const char *model_digest,
+                            const char *corpus, sal_error *err) SAL_MUST_CHECK;
 
 /* ---- table.c ------------------------------------------------------------------------------------------------ */
 

@@ -96,6 +96,17 @@ static sal_span token_range(const sal_tokens *tokens, size_t start, size_t end) 
     return range;
 }
 
+/* Tokens that overlap bytes [start, end). */
+static sal_span overlapping(const sal_tokens *tokens, size_t start, size_t end) {
+    sal_span range = {0, 0};
+    while (range.start < tokens->count && tokens->spans[range.start].end <= start)
+        range.start++;
+    range.end = range.start;
+    while (range.end < tokens->count && tokens->spans[range.end].start < end)
+        range.end++;
+    return range;
+}
+
 /* The prompt's tokens, then the summary's, whose bytes follow those of the prompt. */
 static int join(const sal_prompt *prompt, const sal_tokens *summary, sal_tokens *out,
                 sal_error *err) {
@@ -139,6 +150,9 @@ int head_chat_sequence(sal_model *model, const sal_document *document, const hea
         queries[0] = token_range(&passes->chat, passes->chat_origin + document->text_length,
                                  prompt.user.end);
         queries[1] = (sal_span){prompt.tokens.count, passes->chat.count};
+        passes->chat_document = overlapping(&passes->chat, passes->chat_origin,
+                                            passes->chat_origin + document->text_length);
+        passes->copying = (sal_span){prompt.tokens.count - 1, passes->chat.count - 1};
     }
     sal_template_close(prompt_template);
     sal_buffer_free(&system);
@@ -161,7 +175,8 @@ int head_pass_chat(sal_model *model, sal_tap *tap, const sal_document *document,
         .query_spans = queries,
         .span_count = 2,
         .skip_keys = passes->skip_keys,
-        .last_layer = last_layer,
+        .top_queries = passes->retrieval ? passes->copying : (sal_span){0, 0},
+        .last_layer = passes->retrieval ? -1 : last_layer,
     };
     status = sal_tap_run(tap, &request, &passes->chat_result, progress, err);
     passes->has_chat = status == SAL_OK;

@@ -251,6 +251,8 @@ typedef struct document_work {
     head_summary summary;
     bool needs[SAL_EVIDENCES];
     char inputs[SAL_EVIDENCES][65];
+    bool retrieval; /* hits of retrieval heads are missing */
+    char retrieval_inputs[65];
 } document_work;
 
 static void work_free(document_work *work) {
@@ -266,6 +268,10 @@ static bool is_chat(int evidence) {
 
 static bool wants_chat(const bool evidence[SAL_EVIDENCES]) {
     return evidence[SAL_EVIDENCE_INSTRUCTION] || evidence[SAL_EVIDENCE_SUMMARY];
+}
+
+static bool needs_chat(const document_work *work) {
+    return wants_chat(work->needs) || work->retrieval;
 }
 
 static bool wants_raw(const bool evidence[SAL_EVIDENCES]) {
@@ -311,6 +317,28 @@ static int wait_for_importance(const heads_stage *stage, document_work *work, bo
     return SAL_OK;
 }
 
+/* Rows of retrieval heads belong to the model and the summarizer: any analysis finds them. */
+static int64_t any_analysis(const heads_stage *stage) {
+    int64_t key = 0;
+    for (int e = 0; e < SAL_EVIDENCES; e++)
+        key = stage->analyses[e] != 0 ? stage->analyses[e] : key;
+    return key;
+}
+
+static int plan_retrieval(const heads_stage *stage, int64_t key, document_work *work, bool *any,
+                          sal_error *err) {
+    bool stored = false;
+    if (!stage->options->retrieval || work->summary.text == NULL)
+        return SAL_OK;
+    head_retrieval_inputs(work->document, &work->summary, stage->model_digest, stage->system,
+                          work->retrieval_inputs);
+    int status = head_retrieval_is_stored(stage->study, any_analysis(stage), key,
+                                          work->retrieval_inputs, &stored, err);
+    work->retrieval = !stored;
+    *any = *any || work->retrieval;
+    return status;
+}
+
 /* What a document needs; nothing when its importance is not there. */
 static int plan(heads_stage *stage, int64_t key, document_work *work, bool *any, sal_error *err) {
     int status = sal_study_get_document(stage->study, key, &work->document, err);
@@ -327,10 +355,11 @@ static int plan(heads_stage *stage, int64_t key, document_work *work, bool *any,
         stage->tally->failed++;
         return SAL_OK;
     }
+    const bool chat = wants_chat(stage->options->evidence) || stage->options->retrieval;
     status = open_stopwords(stage, work->document->language, err);
-    if (status == SAL_OK && wants_chat(stage->options->evidence))
+    if (status == SAL_OK && chat)
         status = head_find_summary(stage->study, key, stage->by.key, &work->summary, err);
-    stage->without_summary += wants_chat(stage->options->evidence) && work->summary.text == NULL;
+    stage->without_summary += chat && work->summary.text == NULL;
     for (int e = 0; status == SAL_OK && e < SAL_EVIDENCES; e++) {
         char stored[65];
         if (stage->analyses[e] == 0 || (is_chat(e) && work->summary.text == NULL))
@@ -340,6 +369,8 @@ static int plan(heads_stage *stage, int64_t key, document_work *work, bool *any,
         work->needs[e] = strcmp(stored, work->inputs[e]) != 0;
         *any = *any || work->needs[e];
     }
+    if (status == SAL_OK)
+        status = plan_retrieval(stage, key, work, any, err);
     stage->tally->kept += status == SAL_OK && !*any;
     return status;
 }
@@ -366,7 +397,7 @@ static int run_passes(heads_stage *stage, document_work *work, head_passes *pass
     if (status == SAL_OK && raw)
         status = head_pass_raw(stage->model, stage->tap, work->document, work->needs,
                                stage->last_layer, passes, stage->progress, err);
-    if (status == SAL_OK && wants_chat(work->needs))
+    if (status == SAL_OK && needs_chat(work))
         status = head_pass_chat(stage->model, stage->tap, work->document, &work->summary,
                                 stage->last_layer, passes, stage->progress, err);
     *fits = status != SAL_ELIMIT;
@@ -407,6 +438,9 @@ static int store_units(heads_stage *stage, const document_work *work, const head
     for (int e = 0; status == SAL_OK && e < SAL_EVIDENCES; e++)
         if (work->needs[e])
             status = store_unit(stage, work, words, passes, e, err);
+    if (status == SAL_OK && work->retrieval)
+        status = head_retrieval_store(stage->study, any_analysis(stage), work->document->key,
+                                      work->retrieval_inputs, passes, err);
     if (status == SAL_OK)
         return sal_study_commit(stage->study, err);
     sal_study_rollback(stage->study);
@@ -416,7 +450,8 @@ static int store_units(heads_stage *stage, const document_work *work, const head
 static int measure_document(heads_stage *stage, document_work *work, sal_error *err) {
     head_words words = {0};
     const sal_heads_options *options = stage->options;
-    head_passes passes = {.skip_keys = options->renormalise ? (size_t)options->skip_first : 0};
+    head_passes passes = {.skip_keys = options->renormalise ? (size_t)options->skip_first : 0,
+                          .retrieval = work->retrieval};
     bool fits = true;
     int status = head_words_make(stage->text, stage->options->protocol, stage->stopwords,
                                  work->document, &words, err);
@@ -466,7 +501,7 @@ static int count_document(heads_stage *stage, const document_work *work, sal_err
         if (status == SAL_OK)
             count_sequence(stage, passes.raw.count);
     }
-    if (status == SAL_OK && wants_chat(work->needs)) {
+    if (status == SAL_OK && needs_chat(work)) {
         status =
             head_chat_sequence(stage->model, work->document, &work->summary, &passes, queries, err);
         if (status == SAL_OK)
@@ -553,6 +588,12 @@ static int run_corpus(heads_stage *stage, const char *corpus, sal_error *err) {
             status =
                 head_table_make(stage->study, stage->options, stage->analyses[e], corpus, keys,
                                 count, stage->layer_count * stage->heads, stage->progress, err);
+    if (status == SAL_OK && stage->options->work == NULL && stage->options->retrieval)
+        status = head_retrieval_table(stage->study, stage->options, any_analysis(stage), corpus,
+                                      keys, count, err);
+    if (status == SAL_OK && stage->options->work == NULL)
+        status =
+            head_retrieval_overlaps(stage->study, stage->by.key, stage->model_digest, corpus, err);
     sal_free(keys);
     return status;
 }

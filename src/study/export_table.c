@@ -167,6 +167,69 @@ static const export_table tables[] = {
       {"low", NUMBER},      {"high", NUMBER},  {"documents", NUMBER}, {"undefined", NUMBER},
       {"p_family", NUMBER}, {"p", NUMBER},     {"q", NUMBER},         {"q_by", NUMBER},
       {"p_naive", NUMBER}}},
+    {"retrieval",
+     true,
+     "SELECT r.corpus, m.name, z.name, r.layer, r.head, r.value, r.low, r.high, r.documents,"
+     " r.undefined FROM retrieval_heads r JOIN head_models m USING (model)"
+     " JOIN summarizers z USING (summarizer) WHERE ?1 IS NULL OR r.corpus = ?1"
+     " ORDER BY r.corpus, m.name, z.name, r.layer, r.head",
+     {{"corpus", TEXT},
+      {"model", TEXT},
+      {"summarizer", TEXT},
+      {"layer", NUMBER},
+      {"head", NUMBER},
+      {"value", NUMBER},
+      {"low", NUMBER},
+      {"high", NUMBER},
+      {"documents", NUMBER},
+      {"undefined", NUMBER}}},
+    {"retrieval_overlaps",
+     true,
+     "SELECT o.corpus, m.name, z.name, a.protocol, a.evidence, a.options, o.words, o.chosen,"
+     " o.heads, o.retrieval_heads, o.chosen_heads, o.shared, o.p"
+     " FROM retrieval_overlaps o JOIN head_analyses a USING (analysis)"
+     " JOIN head_models m USING (model) JOIN summarizers z USING (summarizer)"
+     " WHERE ?1 IS NULL OR o.corpus = ?1"
+     " ORDER BY o.corpus, m.name, z.name, a.protocol = 'paper', a.evidence, a.options, o.words,"
+     " o.chosen = 'best'",
+     {{"corpus", TEXT},
+      {"model", TEXT},
+      {"summarizer", TEXT},
+      {"protocol", TEXT},
+      {"evidence", TEXT},
+      {"options", TEXT},
+      {"words", TEXT},
+      {"chosen", TEXT},
+      {"heads", NUMBER},
+      {"retrieval_heads", NUMBER},
+      {"chosen_heads", NUMBER},
+      {"shared", NUMBER},
+      {"p", NUMBER}}},
+    {"ablations",
+     true,
+     "SELECT a.corpus, m.name, z.name, a.evidence, a.words, a.top, a.draws, a.seed, r.edit,"
+     " r.heads, r.measure, r.value, r.low, r.high, r.documents, r.undefined"
+     " FROM ablations a JOIN ablation_results r USING (ablation) JOIN head_models m USING (model)"
+     " JOIN summarizers z USING (summarizer) WHERE ?1 IS NULL OR a.corpus = ?1"
+     " ORDER BY a.corpus, m.name, z.name, a.evidence, a.words, a.top, a.draws, a.seed,"
+     " instr('none zero mean', r.edit), instr('none chosen random difference', r.heads),"
+     " r.measure",
+     {{"corpus", TEXT},
+      {"model", TEXT},
+      {"summarizer", TEXT},
+      {"evidence", TEXT},
+      {"words", TEXT},
+      {"top", NUMBER},
+      {"draws", NUMBER},
+      {"seed", TEXT},
+      {"edit", TEXT},
+      {"heads", TEXT},
+      {"measure", TEXT},
+      {"value", NUMBER},
+      {"low", NUMBER},
+      {"high", NUMBER},
+      {"documents", NUMBER},
+      {"undefined", NUMBER}}},
     {"probes",
      true,
      "SELECT r.corpus, r.model, z.name, r.protocol, r.probe, r.loss, r.options, r.words,"
@@ -327,10 +390,11 @@ static const export_table head_documents = {
      {"metric", TEXT},
      {"value", NUMBER}}};
 
-static const char *const table_names[] = {"documents", "summarizers", "summaries", "importance",
-                                          "scores",    "agreement",   "clusters",  "heads",
-                                          "probes",    "probe_words", "protocols", "states",
-                                          "timings",   "runs",        NULL};
+static const char *const table_names[] = {
+    "documents", "summarizers", "summaries",   "importance", "scores",
+    "agreement", "clusters",    "heads",       "retrieval",  "retrieval_overlaps",
+    "ablations", "probes",      "probe_words", "protocols",  "states",
+    "timings",   "runs",        NULL};
 _Static_assert(sizeof table_names / sizeof table_names[0] == TABLE_COUNT + 1,
                "every exportable table has its name in the list");
 

@@ -12,15 +12,6 @@
 #error "arrays of a study are little-endian"
 #endif
 
-static void bind_array(study_query *query, const void *array, size_t bytes) {
-    int place = ++query->parameter;
-    int status = array == NULL
-                     ? sqlite3_bind_null(query->statement, place)
-                     : sqlite3_bind_blob64(query->statement, place, array, bytes, SQLITE_STATIC);
-    if (status != SQLITE_OK && query->bind_status == SQLITE_OK)
-        query->bind_status = status;
-}
-
 /* ---- analyses ---------------------------------------------------------------------------------------------- */
 
 static int find_model(sal_study *study, const char *name, const char *digest, int64_t *key,
@@ -155,8 +146,8 @@ static int insert_unit(sal_study *study, const sal_head_unit *unit, int64_t *key
     study_bind_integer(&query, unit->non_finite);
     study_bind_integer(&query, (int64_t)unit->words);
     study_bind_bytes(&query, unit->word_list, unit->word_list_length);
-    bind_array(&query, unit->facts, SAL_FACTS * unit->words * sizeof *unit->facts);
-    bind_array(&query, unit->vectors, unit->rows * unit->words * sizeof *unit->vectors);
+    study_bind_array(&query, unit->facts, SAL_FACTS * unit->words * sizeof *unit->facts);
+    study_bind_array(&query, unit->vectors, unit->rows * unit->words * sizeof *unit->vectors);
     rc = study_query_run(&query, err);
     *key = sqlite3_last_insert_rowid(study->database);
     return rc;
@@ -176,7 +167,7 @@ static int insert_scores(sal_study *study, int64_t key, const sal_head_unit *uni
         study_bind_text(&query, sal_head_words_name((sal_head_words)set));
         study_bind_integer(&query, scores->words);
         study_bind_real(&query, scores->tied);
-        bind_array(&query, scores->scores, unit->rows * SAL_HEAD_MEASURES * sizeof(double));
+        study_bind_array(&query, scores->scores, unit->rows * SAL_HEAD_MEASURES * sizeof(double));
         rc = study_query_next(&query, &row, err);
     }
     study_query_close(&query);

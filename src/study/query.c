@@ -119,6 +119,13 @@ void study_bind_bytes(study_query *query, const char *bytes, size_t length) {
                                          length, SQLITE_STATIC, SQLITE_UTF8));
 }
 
+void study_bind_array(study_query *query, const void *array, size_t bytes) {
+    query->parameter++;
+    note_bind(query, array == NULL ? sqlite3_bind_null(query->statement, query->parameter)
+                                   : sqlite3_bind_blob64(query->statement, query->parameter, array,
+                                                         bytes, SQLITE_STATIC));
+}
+
 void study_bind_text(study_query *query, const char *text) {
     if (text != NULL) {
         study_bind_bytes(query, text, strlen(text));

@@ -77,6 +77,11 @@ static const char *const content_checks[] = {
                                " 4 * u.words * json_array_length(a.rows) OR EXISTS (SELECT 1 FROM"
                                " head_scores s WHERE s.unit = u.unit AND length(s.scores) <>"
                                " 8 * json_array_length(a.rows) * json_array_length(a.metrics))",
+    "SELECT " DOCUMENT_OF("u") " || ', retrieval heads of ' || coalesce((SELECT name FROM"
+                               " head_models m WHERE m.model = u.model), '?')"
+                               " || ': hits do not have the size that layers and heads say'"
+                               " FROM retrieval_units u"
+                               " WHERE length(u.hits) <> 4 * u.layers * u.heads",
 };
 
 /* No damage, but good to know. */

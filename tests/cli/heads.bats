@@ -121,6 +121,57 @@ END
     expect 0
 }
 
+@test "retrieval heads: scores, resumed, and the overlap with the heads that follow importance" {
+    model
+    three_documents
+    heads --layers 0,18 --evidence received && expect 0
+    lacks out 'Retrieval heads'
+    heads --layers 0,18 --evidence received --retrieval && expect 0
+    grep -qE '3 documents done, 0 kept, 0 failed' err
+    grep -qE 'Retrieval heads \(above 0.1 of the copied tokens\): [0-9]+ of 18; they are [0-9]+ of the [0-9]+ that survive' out
+    salient export study --table retrieval -o first.jsonl
+    salient export study --table retrieval_overlaps -o overlaps.jsonl
+    salient export study --table heads -o heads.jsonl
+    heads --layers 0,18 --evidence received --retrieval --threads 1 --json && expect 0
+    grep -qE '0 documents done, 3 kept, 0 failed' err
+    cp out printed.json
+    salient export study --table retrieval -o second.jsonl
+    cmp first.jsonl second.jsonl
+    python3 - <<'END'
+import json
+from math import comb
+rows = lambda name: [json.loads(l) for l in open(name)]
+scores = {(r['corpus'], r['layer'], r['head']): r['value'] for r in rows('first.jsonl')}
+assert len(scores) == 2 * 30 * 9 and all(0 <= v <= 1 for v in scores.values())  # all layers, whatever --layers
+assert max(scores.values()) > .3  # lead copies, and some head looks where
+printed = {t['corpus']: t['retrieval'] for t in json.load(open('printed.json'))}
+checked = 0
+for corpus in ('en', 'fr'):
+    for words in ('all', 'content'):
+        z = {(r['layer'], r['head']): r for r in rows('heads.jsonl') if r['corpus'] == corpus and r['words'] == words
+             and r['metric'] == 'fisher_z' and r['null'] is None and r['value'] is not None}
+        best = sorted(z, key=lambda h: -z[h]['value'])[:10]
+        for chosen, named in (('best', best), ('surviving', [h for h in z if z[h]['p_family'] <= .05])):
+            retrieve = {h for h in z if scores[(corpus, *h)] > .1}
+            shared, N, K, n = len(retrieve & set(named)), len(z), len(retrieve), len(named)
+            p = sum(comb(K, k) * comb(N - K, n - k) for k in range(shared, min(K, n) + 1)) / comb(N, n) if n else None
+            (told,) = [r for r in rows('overlaps.jsonl') if (r['corpus'], r['words'], r['chosen']) == (corpus, words, chosen)]
+            assert [told[k] for k in ('heads', 'retrieval_heads', 'chosen_heads', 'shared')] == [N, K, n, shared], told
+            assert told['p'] == p or abs(told['p'] - p) < 1e-9, (told, p)
+            assert {k: told[k] for k in ('words', 'chosen', 'shared', 'p')}.items() <= [
+                r for r in printed[corpus] if (r['words'], r['chosen']) == (words, chosen)][0].items()
+            checked += 1
+assert checked == 8
+END
+    salient verify study && expect 0
+    # Another document enters the means.
+    printf '%s\n' '{"id":"more","text":"The storm closed the harbour. The harbour opened again on Friday, and the ferry was raised."}' >more.jsonl
+    salient import study more.jsonl --corpus en && salient summarize study --with lead --lengths 5:25:5 && salient importance study
+    heads --layers 0,18 --evidence received --retrieval --corpus en && expect 0
+    salient export study --table retrieval --corpus en -o third.jsonl
+    python3 -c 'import json; assert {json.loads(l)["documents"] for l in open("third.jsonl")} == {3}'
+}
+
 @test "options change the analysis and are named in it" {
     model
     three_documents
