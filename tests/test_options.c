@@ -304,9 +304,9 @@ static void defaults_of_summarize_are_those_of_the_library(void **state) {
     char lengths[200] = "\"lengths\":[";
     char rest[200];
     const sal_summarize_options library = sal_summarize_defaults();
-    char *words[] = {(char *)(uintptr_t) "study"};
+    char *words[] = {(char *)(uintptr_t) "study", (char *)(uintptr_t) "--with=lead"};
     (void)state;
-    assert_int_equal(options_parse(&command_summarize, 1, words, &parsed, &usage), 0);
+    assert_int_equal(options_parse(&command_summarize, 2, words, &parsed, &usage), 0);
     assert_int_equal(options_to_json(&command_summarize, parsed.config, &out, NULL), 0);
     for (size_t i = 0; i < library.length_count; i++) {
         const size_t used = strlen(lengths);
