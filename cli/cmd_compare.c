@@ -180,8 +180,7 @@ static int run(struct session *session, void *config) {
 
 static const char *const arguments[] = {"STUDY", NULL};
 static const char *const examples[] = {
-    "salient compare mystudy", "salient compare mystudy --protocols",
-    "salient compare mystudy --json >agreement.json",
+    "salient compare mystudy", "salient compare mystudy --protocols --json >beside.json",
     "salient compare mystudy --size deepseek-chat=671B --family deepseek-chat=deepseek", NULL};
 static const struct option_row *const options[] = {rows, options_corpus, options_threads,
                                                    options_json, NULL};
