@@ -240,13 +240,26 @@ static int add_estimate(struct estimates *estimates, struct rehearsal *rehearsal
     return status;
 }
 
-/* The import of a plan: made on the snapshot, so that what follows sees its documents. */
+static bool downloads(const struct rehearsal_step *step) {
+    for (size_t w = step->used; w < step->count; w++) {
+        if (strncmp(step->words[w], "hf:", 3) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The import of a plan: made on the snapshot, so that what follows sees its documents. Nothing is fetched. */
 static int import_all(struct estimates *estimates, struct rehearsal *rehearsal,
                       const struct rehearsal_step *step) {
-    struct rehearsal_run run;
+    struct rehearsal_run run = {
+        .seconds = unknown, .processor = unknown, .bytes = -1, .memory = -1};
     int status = sal_grow((void **)&estimates->items, &estimates->capacity, estimates->count,
                           sizeof *estimates->items, &estimates->session->error);
-    if (status == 0) {
+    if (status == 0 && downloads(step)) {
+        (void)snprintf(run.error, sizeof run.error,
+                       "its documents are not here yet; salient import fetches them");
+    } else if (status == 0) {
         session_note(estimates->session, "looking at import");
         status = rehearsal_run(rehearsal, step, rehearsal->snapshot, NULL, &run);
     }

@@ -108,6 +108,14 @@ END
     [ "$(field seconds)" = None ]
 }
 
+@test "an estimate fetches nothing" {
+    printf 'study: s\nimport: {files: "hf:nobody/nothing"}\nsummarize: {with: lead}\n' >plan.yaml
+    salient estimate run plan.yaml
+    [ "$status" -eq 3 ]
+    grep -qF 'import: its documents are not here yet; salient import fetches them' out
+    [ ! -e s ]
+}
+
 @test "wrong usage" {
     salient estimate verify study
     usage_error " estimate: there is nothing to estimate about 'verify'" \
