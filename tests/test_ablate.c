@@ -102,6 +102,117 @@ static void a_head_taken_out_changes_what_the_model_thinks(void **state) {
     }
 }
 
+/* ---- generating ------------------------------------------------------------------------------------------------------------- */
+
+enum { NEW = 3 };
+
+static sal_engine *open_editable(sal_model *model) {
+    sal_error err = {0};
+    sal_engine *engine = NULL;
+    const sal_engine_options options = {
+        .sequences = 2, .editable = true, .ignore_end = true, .sampling = {0, 1, 0, 1}};
+    assert_ok(sal_engine_open(model, &options, &engine, &err));
+    return engine;
+}
+
+/* Two sequences with a common prefix; out [2,NEW] */
+static void generate(sal_engine *engine, const int32_t *tokens, int32_t *out) {
+    sal_error err = {0};
+    int32_t other[T];
+    memcpy(other, tokens, sizeof other);
+    other[T - 1] = 3;
+    sal_span spans[T] = {{0, 0}};
+    int32_t *ids[2] = {(int32_t *)(uintptr_t)tokens, other};
+    sal_prompt prompts[2];
+    sal_generate_request requests[2];
+    sal_generate_result results[2] = {{0}};
+    for (int i = 0; i < 2; i++) {
+        prompts[i] = (sal_prompt){.tokens = {ids[i], spans, T}};
+        requests[i] = (sal_generate_request){.prompt = &prompts[i], .max_tokens = NEW};
+    }
+    assert_ok(sal_engine_generate(engine, requests, 2, results, NULL, NULL, &err));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(results[i].token_count, NEW);
+        memcpy(out + i * NEW, results[i].tokens, NEW * sizeof *out);
+        sal_generate_result_free(&results[i]);
+    }
+}
+
+/* Without temperature each new token is the likeliest, as the scorer sees it with the same heads out. */
+static void an_edited_engine_generates_what_the_scorer_expects(void **state) {
+    const fixture *f = *state;
+    const sal_head_place heads[] = {{0, 1}, {1, 0}, {1, 2}, {1, 3}};
+    for (int m = 0; m < 2; m++) {
+        sal_error err = {0};
+        int32_t whole[2 * NEW], edited[2 * NEW], again[2 * NEW], tokens[T + NEW];
+        sal_engine *engine = open_editable(f->models[m]);
+        sal_scorer *scorer = open_scorer(f->models[m]);
+        generate(engine, f->tokens, whole);
+        assert_ok(sal_engine_edit(engine, heads, 4, NULL, 0, &err));
+        generate(engine, f->tokens, edited);
+        assert_memory_not_equal(whole, edited, sizeof whole);
+        for (int sequence = 0; sequence < 2; sequence++) {
+            memcpy(tokens, f->tokens, sizeof f->tokens);
+            tokens[T - 1] = sequence == 0 ? f->tokens[T - 1] : 3;
+            for (size_t n = 0; n < NEW; n++) {
+                const int32_t drawn = edited[sequence * NEW + (int)n];
+                tokens[T + n] = drawn;
+                const double best =
+                    score(scorer, tokens, T + n + 1, T + n, heads, 4, SAL_EDIT_ZERO);
+                for (int v = 0; v < sal_model_describe(f->models[m])->vocabulary; v += 7) {
+                    tokens[T + n] = v;
+                    assert_true(score(scorer, tokens, T + n + 1, T + n, heads, 4, SAL_EDIT_ZERO) <=
+                                best + 1e-3);
+                }
+                tokens[T + n] = drawn;
+            }
+        }
+        assert_ok(sal_engine_edit(engine, NULL, 0, NULL, 0, &err));
+        generate(engine, f->tokens, again);
+        assert_memory_equal(again, whole, sizeof whole);
+        sal_scorer_close(scorer);
+        sal_engine_close(engine);
+    }
+}
+
+/* What the scorer put in place of heads can be put in place of them again. */
+static void means_of_heads_are_kept_and_taken(void **state) {
+    const fixture *f = *state;
+    const sal_head_place heads[] = {{0, 1}, {1, 0}, {1, 2}, {1, 3}}, beyond[] = {{0, 4}};
+    sal_error err = {0};
+    size_t width = 0;
+    int32_t zero[2 * NEW], zeros[2 * NEW], mean[2 * NEW];
+    float none[4 * 16] = {0};
+    sal_scorer *scorer = open_scorer(f->models[0]);
+    sal_engine *engine = open_editable(f->models[0]);
+    (void)score(scorer, f->tokens, T, FROM, heads, 4, SAL_EDIT_ZERO);
+    assert_null(sal_scorer_means(scorer, &width));
+    (void)score(scorer, f->tokens, T, FROM, heads, 4, SAL_EDIT_MEAN);
+    const float *means = sal_scorer_means(scorer, &width);
+    assert_non_null(means);
+    assert_int_equal(width, 16);
+    double size = 0;
+    for (int i = 0; i < 64; i++)
+        size += fabs((double)means[i]);
+    assert_true(size > 1e-3);
+    assert_ok(sal_engine_edit(engine, heads, 4, NULL, 0, &err));
+    generate(engine, f->tokens, zero);
+    assert_ok(sal_engine_edit(engine, heads, 4, none, 16, &err));
+    generate(engine, f->tokens, zeros);
+    assert_memory_equal(zero, zeros, sizeof zero);
+    assert_ok(sal_engine_edit(engine, heads, 4, means, width, &err));
+    generate(engine, f->tokens, mean);
+    assert_memory_not_equal(zero, mean, sizeof zero);
+    assert_int_equal(sal_engine_edit(engine, beyond, 1, NULL, 0, &err), SAL_EINVAL);
+    assert_non_null(strstr(err.text, "head 4 of layer 0; the model has 2 layers of 4 heads"));
+    sal_engine_close(engine);
+    const sal_engine_options plain = {.sequences = 1, .sampling = {0, 1, 0, 1}};
+    assert_ok(sal_engine_open(f->models[0], &plain, &engine, &err));
+    assert_int_equal(sal_engine_edit(engine, heads, 4, NULL, 0, &err), SAL_EINVAL);
+    sal_engine_close(engine);
+    sal_scorer_close(scorer);
+}
+
 static void what_is_wrong_is_told(void **state) {
     const fixture *f = *state;
     const sal_head_place beyond[] = {{2, 0}}, negative[] = {{0, -1}};
@@ -139,6 +250,8 @@ int main(void) {
         cmocka_unit_test(likelihoods_add_up_along_the_text),
         cmocka_unit_test(the_next_token_is_one_of_the_vocabulary),
         cmocka_unit_test(a_head_taken_out_changes_what_the_model_thinks),
+        cmocka_unit_test(an_edited_engine_generates_what_the_scorer_expects),
+        cmocka_unit_test(means_of_heads_are_kept_and_taken),
         cmocka_unit_test(what_is_wrong_is_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

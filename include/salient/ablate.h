@@ -10,7 +10,7 @@ extern "C" {
 
 /* ---- scoring a continuation ------------------------------------------------------------------------------------------------- */
 
-typedef struct sal_head_place {
+typedef struct sal_head_place { /* layer and head, from 0 */
     int layer;
     int head;
 } sal_head_place;
@@ -34,6 +34,17 @@ int sal_scorer_run(sal_scorer *scorer, const int32_t *tokens, size_t T, size_t f
                    const sal_head_place *heads, size_t count, sal_head_edit how,
                    double *log_likelihood, const sal_progress *progress,
                    sal_error *err) SAL_MUST_CHECK;
+
+/** What the last run with SAL_EDIT_MEAN put in the place of each head: [count, *width], a head's mean over the tokens of that text.
+ *  return borrowed until the next run; NULL when that was no such run */
+const float *sal_scorer_means(const sal_scorer *scorer, size_t *width);
+
+/** From now on, replace the outputs of heads in all that an editable engine computes, prompts and new tokens.
+ *  in     heads [count]; 0: none any more; outputs [count, width] as sal_scorer_means gives them, or NULL: zeros
+ *  errs   SAL_EINVAL (not opened as editable, a head that is not there), SAL_ENOMEM. A model whose heads do not show is known by the
+ *         next sal_engine_generate: SAL_EUNSUPPORTED */
+int sal_engine_edit(sal_engine *engine, const sal_head_place *heads, size_t count,
+                    const float *outputs, size_t width, sal_error *err) SAL_MUST_CHECK;
 
 /* ---- the stage ---------------------------------------------------------------------------------------------------------------- */
 

@@ -153,6 +153,7 @@ typedef struct sal_engine_options {
     int context_tokens; /* per sequence, prompt and output; 0: the model's trained context */
     int threads;        /* 0: the model's */
     bool exact;         /* no flash attention, f32 K and V caches */
+    bool editable;      /* heads may be edited (sal_engine_edit, salient/ablate.h) */
     bool ignore_end;    /* decode to max_tokens whatever the model says (bench) */
     sal_cache cache;    /* other than auto: to measure (bench) */
     sal_sampling sampling;

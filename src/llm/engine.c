@@ -59,6 +59,7 @@ void sal_engine_close(sal_engine *engine) {
     if (engine == NULL)
         return;
     sal_engine_drop_context(engine);
+    sal_engine_forget_edits(engine);
     llama_batch_free(engine->batch);
     sal_free(engine->owners);
     sal_sampler_close(&engine->sampler);
@@ -176,7 +177,7 @@ static int decode(sal_engine *engine, sal_error *err) {
                         cause[0] != '\0' ? ": " : "", cause);
     }
     llama_synchronize(engine->llama);
-    return SAL_OK;
+    return sal_engine_check_edits(engine, err);
 }
 
 /* Draw the next token of every sequence whose logits the batch holds. */

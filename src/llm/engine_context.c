@@ -50,6 +50,10 @@ static struct llama_context_params params_for(sal_engine *engine, int tokens, bo
     params.abort_callback = cancelled;
     params.abort_callback_data = engine;
     params.no_perf = true;
+    if (options->editable) {
+        params.cb_eval = sal_engine_on_node;
+        params.cb_eval_user_data = engine;
+    }
     if (engine->model->on_processor) {
         params.offload_kqv = false;
         params.op_offload = false;

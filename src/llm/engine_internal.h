@@ -29,6 +29,16 @@ typedef struct sal_sequence {
     size_t capacity;
 } sal_sequence;
 
+/** Heads whose outputs are replaced (engine_edit.c). */
+typedef struct sal_engine_edits {
+    struct sal_head_place *heads; /* [count] */
+    float *outputs;               /* [count, width] */
+    size_t count, width;
+    size_t done; /* heads edited in the decode in progress, once for each micro-batch */
+    int status;  /* of the first edit that failed, with its text */
+    sal_error error;
+} sal_engine_edits;
+
 struct sal_engine {
     sal_model *model;
     sal_engine_options options;
@@ -43,6 +53,7 @@ struct sal_engine {
         *owners; /* [SAL_ENGINE_BATCH] whose logits an entry of the batch asks for, or NULL */
     sal_sampler sampler;
     sal_buffer piece;
+    sal_engine_edits edit;
     const sal_progress *progress; /* of the call in progress */
     sal_engine_timing timing;
 };
@@ -72,6 +83,14 @@ void sal_engine_add(sal_engine *engine, int32_t token, int position, llama_seq_i
  *  in     sequences [count], ids 0 .. count-1 in this order; shared: what sal_generate_shared said */
 int sal_engine_prefill(sal_engine *engine, sal_sequence *sequences, size_t count, size_t shared,
                        sal_error *err) SAL_MUST_CHECK;
+
+/* ---- engine_edit.c ---------------------------------------------------------------------------------- */
+
+/** The callback of an editable engine's context. */
+bool sal_engine_on_node(struct ggml_tensor *node, bool ask, void *context);
+/** After a decode: every head was edited in every micro-batch. errs SAL_EUNSUPPORTED */
+int sal_engine_check_edits(sal_engine *engine, sal_error *err) SAL_MUST_CHECK;
+void sal_engine_forget_edits(sal_engine *engine);
 
 /* ---- engine.c ------------------------------------------------------------------------------------------ */
 

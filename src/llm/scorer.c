@@ -26,7 +26,10 @@ struct sal_scorer {
     sal_head_edit how;
     size_t tokens;
     size_t edited; /* heads */
-    float *room;   /* [tokens, width of all heads] a copy of what lies on an accelerator */
+    float
+        *means; /* [head_count, width] what the run put in place of the heads, when it put means */
+    size_t width; /* of a head; 0: no means */
+    float *room;  /* [tokens, width of all heads] a copy of what lies on an accelerator */
     size_t room_size;
     int status;
     sal_error *err;
@@ -45,6 +48,7 @@ void sal_scorer_close(sal_scorer *scorer) {
     if (scorer == NULL)
         return;
     sal_context_close(scorer->llama, scorer->cpu);
+    sal_free(scorer->means);
     sal_free(scorer->room);
     sal_free(scorer);
 }
@@ -58,13 +62,17 @@ static bool wants(const sal_scorer *scorer, int layer) {
     return false;
 }
 
-static void edit_head(const sal_scorer *scorer, float *data, size_t row, size_t d, size_t head) {
+/* means [d] of the head, or NULL: not kept */
+static void edit_head(const sal_scorer *scorer, float *data, size_t row, size_t d, size_t head,
+                      float *means) {
     for (size_t i = 0; i < d; i++) {
         float *column = data + head * d + i;
         double sum = 0;
         for (size_t t = 0; scorer->how == SAL_EDIT_MEAN && t < scorer->tokens; t++)
             sum += (double)column[t * row];
         const float value = (float)(sum / (double)scorer->tokens);
+        if (means != NULL)
+            means[i] = value;
         for (size_t t = 0; t < scorer->tokens; t++)
             column[t * row] = value;
     }
@@ -86,10 +94,17 @@ static int edit_layer(sal_scorer *scorer, struct ggml_tensor *node, int layer) {
         scorer->room = larger;
         scorer->room_size = bytes;
     }
+    if (scorer->how == SAL_EDIT_MEAN && scorer->means == NULL) {
+        scorer->means = sal_calloc(scorer->head_count * (row / H), sizeof *scorer->means);
+        if (scorer->means == NULL)
+            return sal_fail_memory(scorer->err, "means of heads");
+        scorer->width = row / H;
+    }
     ggml_backend_tensor_get(node, scorer->room, 0, bytes);
     for (size_t i = 0; i < scorer->head_count; i++)
         if (scorer->heads[i].layer == layer) {
-            edit_head(scorer, scorer->room, row, row / H, (size_t)scorer->heads[i].head);
+            edit_head(scorer, scorer->room, row, row / H, (size_t)scorer->heads[i].head,
+                      row / H == scorer->width ? scorer->means + i * scorer->width : NULL);
             scorer->edited++;
         }
     ggml_backend_tensor_set(node, scorer->room, 0, bytes);
@@ -227,6 +242,9 @@ int sal_scorer_run(sal_scorer *scorer, const int32_t *tokens, size_t T, size_t f
         status = prepare(scorer, T, T - from, err);
     if (status != SAL_OK)
         return status;
+    sal_free(scorer->means);
+    scorer->means = NULL;
+    scorer->width = 0;
     scorer->heads = heads;
     scorer->head_count = count;
     scorer->how = how;
@@ -247,4 +265,9 @@ int sal_scorer_run(sal_scorer *scorer, const int32_t *tokens, size_t T, size_t f
     if (status == SAL_OK)
         *log_likelihood = sum;
     return status;
+}
+
+const float *sal_scorer_means(const sal_scorer *scorer, size_t *width) {
+    *width = scorer->width;
+    return scorer->means;
 }
