@@ -159,7 +159,7 @@ static void *work(void *argument) {
 static int train(const bench *self, size_t networks, size_t epochs, uint64_t seed, sal_error *err) {
     pthread_t others[NETWORKS_MOST];
     share shares[NETWORKS_MOST];
-    double scores[NETWORKS_MOST];
+    double scores[NETWORKS_MOST] = {0};
     const size_t threads = self->threads < networks ? self->threads : networks;
     int status = SAL_OK;
     const double start = clock_of(CLOCK_MONOTONIC), processor = clock_of(CLOCK_PROCESS_CPUTIME_ID);
