@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "salient/file.h"
-#include "study/study_internal.h"
+#include "study/table.h"
 
 static int check_document(const sal_document *document, sal_error *err) {
     int rc = study_check_name("the corpus name", document->corpus, err);
@@ -306,27 +306,17 @@ void sal_document_free(sal_document *document) {
     sal_free(document);
 }
 
+static size_t name_string(void *item, const char **fields[STUDY_TEXTS]) {
+    fields[0] = item;
+    return 1;
+}
+
 int sal_study_corpora(sal_study *study, char ***names, size_t *count, sal_error *err) {
-    study_query query = {0};
+    static const study_row_kind string_kind = {sizeof(char *), name_string, NULL};
+    const study_statement select = {.sql = "SELECT DISTINCT corpus FROM documents ORDER BY corpus"};
     char **found = NULL;
-    size_t found_count = 0, capacity = 0;
-    bool row = false;
-    int rc = study_query_open(study, "SELECT DISTINCT corpus FROM documents ORDER BY corpus",
-                              &query, err);
-    if (rc == SAL_OK) {
-        rc = study_query_next(&query, &row, err);
-    }
-    while (rc == SAL_OK && row) {
-        rc = sal_grow((void **)&found, &capacity, found_count, sizeof *found, err);
-        if (rc == SAL_OK) {
-            rc = study_column_copy(&query, 0, &found[found_count], NULL, err);
-        }
-        if (rc == SAL_OK) {
-            found_count++;
-            rc = study_query_next(&query, &row, err);
-        }
-    }
-    study_query_close(&query);
+    size_t found_count = 0;
+    int rc = study_read_rows(study, &select, &string_kind, (void **)&found, &found_count, err);
     if (rc != SAL_OK) {
         sal_strings_free(found, found_count);
         return rc;

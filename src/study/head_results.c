@@ -1,29 +1,13 @@
 /* The table of heads over documents: replaced together for (analysis, corpus), read with names in place of keys. */
 #include <stdio.h>
-#include <string.h>
 
 #include "salient/heads.h"
-#include "study/study_internal.h"
+#include "study/table.h"
 
-static int remove_results(sal_study *study, int64_t analysis, const char *corpus, sal_error *err) {
-    study_query query = {0};
-    int rc = study_query_open(study, "DELETE FROM head_results WHERE analysis = ? AND corpus = ?",
-                              &query, err);
-    if (rc != SAL_OK)
-        return rc;
-    study_bind_integer(&query, analysis);
-    study_bind_text(&query, corpus);
-    return study_query_run(&query, err);
-}
+/* ---- writing ----------------------------------------------------------------------------------------------- */
 
-static int insert_result(study_query *query, int64_t analysis, const char *corpus,
-                         const sal_head_result *result, sal_error *err) {
-    const double numbers[] = {result->p_family, result->p, result->q, result->q_by,
-                              result->p_naive};
-    bool row = false;
-    study_query_rewind(query);
-    study_bind_integer(query, analysis);
-    study_bind_text(query, corpus);
+static void bind_result(study_query *query, const void *item) {
+    const sal_head_result *result = item;
     study_bind_text(query, sal_head_words_name(result->words));
     study_bind_integer(query, result->row);
     study_bind_text(query, result->metric);
@@ -32,49 +16,85 @@ static int insert_result(study_query *query, int64_t analysis, const char *corpu
     study_bind_real(query, result->high);
     study_bind_integer(query, result->documents);
     study_bind_integer(query, result->undefined);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        study_bind_real(query, numbers[i]);
-    return study_query_next(query, &row, err);
+    study_bind_real(query, result->p_family);
+    study_bind_real(query, result->p);
+    study_bind_real(query, result->q);
+    study_bind_real(query, result->q_by);
+    study_bind_real(query, result->p_naive);
 }
 
 int sal_study_put_head_results(sal_study *study, int64_t analysis, const char *corpus,
                                const sal_head_result *results, size_t count, sal_error *err) {
-    study_query query = {0};
+    static const study_table table = {
+        .remove = "DELETE FROM head_results WHERE analysis = ? AND corpus = ?",
+        .insert = "INSERT INTO head_results (analysis, corpus, words, row, metric, value, low,"
+                  " high, documents, undefined, p_family, p, q, q_by, p_naive)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        .bind_key = study_bind_analysis_key,
+        .bind_row = bind_result,
+        .size = sizeof(sal_head_result),
+    };
+    const study_analysis_key key = {analysis, corpus};
     int rc = study_check_name("the corpus of a table", corpus, err);
-    if (rc == SAL_OK)
-        rc = study_begin_write(study, err);
     if (rc != SAL_OK)
         return rc;
-    rc = remove_results(study, analysis, corpus, err);
-    if (rc == SAL_OK)
-        rc = study_query_open(study,
-                              "INSERT INTO head_results (analysis, corpus, words, row, metric,"
-                              " value, low, high, documents, undefined, p_family, p, q, q_by,"
-                              " p_naive) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                              &query, err);
-    for (size_t i = 0; rc == SAL_OK && i < count; i++)
-        rc = insert_result(&query, analysis, corpus, &results[i], err);
-    study_query_close(&query);
-    return study_finish_write(study, rc, err);
+    return study_replace_rows(study, &table, &key, results, count, err);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------- */
 
-static int read_table(study_query *query, sal_head_table *table, sal_error *err) {
-    static const int columns[] = {1, 2, 6, 7, 8, 9, 10, 11};
-    sal_head_analysis *analysis = &table->analysis;
-    const char **const texts[] = {&analysis->model,   &analysis->model_digest, &analysis->evidence,
-                                  &analysis->options, &analysis->rows,         &analysis->metrics,
-                                  &table->summarizer, &table->corpus};
-    int rc = SAL_OK;
-    *table = (sal_head_table){0};
-    analysis->key = sqlite3_column_int64(query->statement, 0);
-    analysis->summarizer = sqlite3_column_int64(query->statement, 3);
-    analysis->protocol = sqlite3_column_int(query->statement, 4) != 0 ? SAL_PAPER : SAL_STRICT;
-    for (size_t i = 0; rc == SAL_OK && i < sizeof columns / sizeof columns[0]; i++)
-        rc = study_column_copy(query, columns[i], (char **)texts[i], NULL, err);
-    return rc;
+static size_t name_table_texts(void *item, const char **fields[STUDY_TEXTS]) {
+    sal_head_table *table = item;
+    fields[0] = &table->analysis.model;
+    fields[1] = &table->analysis.model_digest;
+    fields[2] = &table->analysis.evidence;
+    fields[3] = &table->analysis.options;
+    fields[4] = &table->analysis.rows;
+    fields[5] = &table->analysis.metrics;
+    fields[6] = &table->summarizer;
+    fields[7] = &table->corpus;
+    return 8;
 }
+
+static void read_table(study_query *query, int column, void *item) {
+    sal_head_analysis *analysis = &((sal_head_table *)item)->analysis;
+    analysis->key = sqlite3_column_int64(query->statement, column);
+    analysis->summarizer = sqlite3_column_int64(query->statement, column + 1);
+    analysis->protocol =
+        sqlite3_column_int(query->statement, column + 2) != 0 ? SAL_PAPER : SAL_STRICT;
+}
+
+static size_t name_result_texts(void *item, const char **fields[STUDY_TEXTS]) {
+    fields[0] = &((sal_head_result *)item)->metric;
+    return 1;
+}
+
+static void read_result(study_query *query, int column, void *item) {
+    sqlite3_stmt *statement = query->statement;
+    sal_head_result *result = item;
+    const char *null_head = (const char *)sqlite3_column_text(statement, column);
+    *result = (sal_head_result){
+        .row = sqlite3_column_int64(statement, column + 1),
+        .layer = (int)study_column_integer(query, column + 2, -1),
+        .head = (int)study_column_integer(query, column + 3, -1),
+        .words = sqlite3_column_int(statement, column + 4) != 0 ? SAL_HEAD_CONTENT : SAL_HEAD_ALL,
+        .value = study_column_real(query, column + 5),
+        .low = study_column_real(query, column + 6),
+        .high = study_column_real(query, column + 7),
+        .documents = sqlite3_column_int64(statement, column + 8),
+        .undefined = sqlite3_column_int64(statement, column + 9),
+        .p_family = study_column_real(query, column + 10),
+        .p = study_column_real(query, column + 11),
+        .q = study_column_real(query, column + 12),
+        .q_by = study_column_real(query, column + 13),
+        .p_naive = study_column_real(query, column + 14),
+    };
+    if (null_head != NULL)
+        (void)snprintf(result->null_head, sizeof result->null_head, "%.15s", null_head);
+}
+
+static const study_row_kind table_kind = {sizeof(sal_head_table), name_table_texts, read_table};
+static const study_row_kind result_kind = {sizeof(sal_head_result), name_result_texts, read_result};
 
 static int read_counts(sal_study *study, sal_head_table *table, sal_error *err) {
     study_query query = {0};
@@ -107,87 +127,30 @@ static int read_counts(sal_study *study, sal_head_table *table, sal_error *err) 
     return rc;
 }
 
-static int read_result(study_query *query, sal_head_result *result, sal_error *err) {
-    char *metric = NULL;
-    const char *null_head = (const char *)sqlite3_column_text(query->statement, 3);
-    int rc = study_column_copy(query, 5, &metric, NULL, err);
-    *result = (sal_head_result){
-        .row = sqlite3_column_int64(query->statement, 0),
-        .layer = (int)study_column_integer(query, 1, -1),
-        .head = (int)study_column_integer(query, 2, -1),
-        .words = sqlite3_column_int(query->statement, 4) != 0 ? SAL_HEAD_CONTENT : SAL_HEAD_ALL,
-        .metric = metric,
-        .value = study_column_real(query, 6),
-        .low = study_column_real(query, 7),
-        .high = study_column_real(query, 8),
-        .documents = sqlite3_column_int64(query->statement, 9),
-        .undefined = sqlite3_column_int64(query->statement, 10),
-        .p_family = study_column_real(query, 11),
-        .p = study_column_real(query, 12),
-        .q = study_column_real(query, 13),
-        .q_by = study_column_real(query, 14),
-        .p_naive = study_column_real(query, 15),
-    };
-    if (null_head != NULL)
-        (void)snprintf(result->null_head, sizeof result->null_head, "%.15s", null_head);
-    return rc;
-}
-
 static int read_results(sal_study *study, sal_head_table *table, sal_error *err) {
-    study_query query = {0};
-    size_t capacity = 0;
-    bool row = false;
-    int rc = study_query_open(
-        study,
-        "SELECT r.row, json_extract(a.rows, '$[' || r.row || '][0]'),"
-        " json_extract(a.rows, '$[' || r.row || '][1]'),"
-        " json_extract(a.rows, '$[' || r.row || '][2]'), r.words = 'content', r.metric, r.value,"
+    const study_analysis_key key = {table->analysis.key, table->corpus};
+    const study_statement select = {
+        "SELECT r.metric, json_extract(a.rows, '$[' || r.row || '][2]'), r.row,"
+        " json_extract(a.rows, '$[' || r.row || '][0]'),"
+        " json_extract(a.rows, '$[' || r.row || '][1]'), r.words = 'content', r.value,"
         " r.low, r.high, r.documents, r.undefined, r.p_family, r.p, r.q, r.q_by, r.p_naive"
         " FROM head_results r JOIN head_analyses a USING (analysis)"
         " WHERE r.analysis = ? AND r.corpus = ? ORDER BY r.words, r.row, r.metric",
-        &query, err);
-    if (rc == SAL_OK) {
-        study_bind_integer(&query, table->analysis.key);
-        study_bind_text(&query, table->corpus);
-        rc = study_query_next(&query, &row, err);
-    }
-    while (rc == SAL_OK && row) {
-        rc = sal_grow((void **)&table->results, &capacity, table->count, sizeof *table->results,
-                      err);
-        if (rc == SAL_OK)
-            rc = read_result(&query, &table->results[table->count++], err);
-        if (rc == SAL_OK)
-            rc = study_query_next(&query, &row, err);
-    }
-    study_query_close(&query);
-    return rc;
+        study_bind_analysis_key, &key};
+    return study_read_rows(study, &select, &result_kind, (void **)&table->results, &table->count,
+                           err);
 }
 
 static int list_tables(sal_study *study, sal_head_tables *tables, sal_error *err) {
-    study_query query = {0};
-    size_t capacity = 0;
-    bool row = false;
-    int rc = study_query_open(
-        study,
-        "SELECT a.analysis, m.name, m.digest, a.summarizer, a.protocol = 'paper', 0, a.evidence,"
-        " a.options, a.rows, a.metrics, z.name, r.corpus"
-        " FROM (SELECT DISTINCT analysis, corpus FROM head_results) r"
-        " JOIN head_analyses a USING (analysis) JOIN head_models m USING (model)"
-        " JOIN summarizers z USING (summarizer)"
-        " ORDER BY r.corpus, m.name, z.name, a.protocol = 'paper', a.evidence, a.options",
-        &query, err);
-    if (rc == SAL_OK)
-        rc = study_query_next(&query, &row, err);
-    while (rc == SAL_OK && row) {
-        rc =
-            sal_grow((void **)&tables->items, &capacity, tables->count, sizeof *tables->items, err);
-        if (rc == SAL_OK)
-            rc = read_table(&query, &tables->items[tables->count++], err);
-        if (rc == SAL_OK)
-            rc = study_query_next(&query, &row, err);
-    }
-    study_query_close(&query);
-    return rc;
+    const study_statement select = {
+        .sql = "SELECT m.name, m.digest, a.evidence, a.options, a.rows, a.metrics, z.name,"
+               " r.corpus, a.analysis, a.summarizer, a.protocol = 'paper'"
+               " FROM (SELECT DISTINCT analysis, corpus FROM head_results) r"
+               " JOIN head_analyses a USING (analysis) JOIN head_models m USING (model)"
+               " JOIN summarizers z USING (summarizer)"
+               " ORDER BY r.corpus, m.name, z.name, a.protocol = 'paper', a.evidence, a.options"};
+    return study_read_rows(study, &select, &table_kind, (void **)&tables->items, &tables->count,
+                           err);
 }
 
 int sal_study_get_head_tables(sal_study *study, sal_head_tables **out, sal_error *err) {
@@ -210,18 +173,8 @@ int sal_study_get_head_tables(sal_study *study, sal_head_tables **out, sal_error
 void sal_head_tables_free(sal_head_tables *tables) {
     if (tables == NULL)
         return;
-    for (size_t i = 0; i < tables->count; i++) {
-        sal_head_table *table = &tables->items[i];
-        const char *const texts[] = {table->analysis.model,    table->analysis.model_digest,
-                                     table->analysis.evidence, table->analysis.options,
-                                     table->analysis.rows,     table->analysis.metrics,
-                                     table->summarizer,        table->corpus};
-        for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++)
-            sal_free((char *)texts[t]);
-        for (size_t r = 0; r < table->count; r++)
-            sal_free((char *)table->results[r].metric);
-        sal_free(table->results);
-    }
-    sal_free(tables->items);
+    for (size_t i = 0; i < tables->count; i++)
+        study_free_rows(&result_kind, tables->items[i].results, tables->items[i].count);
+    study_free_rows(&table_kind, tables->items, tables->count);
     sal_free(tables);
 }

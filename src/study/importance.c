@@ -1,7 +1,7 @@
 /* Importance: one unit for each (document, summarizer, protocol), one row for each word of it. */
 #include <string.h>
 
-#include "study/study_internal.h"
+#include "study/table.h"
 
 static int check_rows(const sal_importance_row *rows, size_t count, int64_t of, sal_error *err) {
     for (size_t i = 0; i < count; i++) {
@@ -64,27 +64,22 @@ static int insert_unit(sal_study *study, int64_t document, int64_t summarizer,
     return rc;
 }
 
-static int insert_rows(sal_study *study, int64_t unit, const sal_importance_row *rows, size_t count,
-                       sal_error *err) {
-    study_query query = {0};
-    int rc =
-        study_query_open(study,
-                         "INSERT INTO importance (unit, word, count, content_word, in_document)"
-                         " VALUES (?, ?, ?, ?, ?)",
-                         &query, err);
-    for (size_t i = 0; rc == SAL_OK && i < count; i++) {
-        bool row = false;
-        study_query_rewind(&query);
-        study_bind_integer(&query, unit);
-        study_bind_text(&query, rows[i].word);
-        study_bind_integer(&query, rows[i].count);
-        study_bind_at_least_zero(&query, rows[i].content > 0 ? 1 : rows[i].content);
-        study_bind_integer(&query, rows[i].in_document ? 1 : 0);
-        rc = study_query_next(&query, &row, err);
-    }
-    study_query_close(&query);
-    return rc;
+static void bind_row(study_query *query, const void *item) {
+    const sal_importance_row *row = item;
+    study_bind_text(query, row->word);
+    study_bind_integer(query, row->count);
+    study_bind_at_least_zero(query, row->content > 0 ? 1 : row->content);
+    study_bind_integer(query, row->in_document ? 1 : 0);
 }
+
+/* Removed with their unit. */
+static const study_table rows_table = {
+    .insert = "INSERT INTO importance (unit, word, count, content_word, in_document)"
+              " VALUES (?, ?, ?, ?, ?)",
+    .bind_key = study_bind_integer_key,
+    .bind_row = bind_row,
+    .size = sizeof(sal_importance_row),
+};
 
 static int put_unit(sal_study *study, int64_t document, int64_t summarizer, sal_protocol protocol,
                     const char *inputs, int64_t of, bool counted, const sal_importance_row *rows,
@@ -105,7 +100,7 @@ static int put_unit(sal_study *study, int64_t document, int64_t summarizer, sal_
         rc = insert_unit(study, document, summarizer, protocol, inputs, of, counted, &unit, err);
     }
     if (rc == SAL_OK) {
-        rc = insert_rows(study, unit, rows, count, err);
+        rc = study_insert_rows(study, &rows_table, &unit, rows, count, err);
     }
     return study_finish_write(study, rc, err);
 }
@@ -148,36 +143,29 @@ static int find_unit(sal_study *study, int64_t document, int64_t summarizer, sal
     return rc;
 }
 
+static size_t name_texts(void *item, const char **fields[STUDY_TEXTS]) {
+    fields[0] = &((sal_importance_row *)item)->word;
+    return 1;
+}
+
+static void read_row(study_query *query, int column, void *item) {
+    *(sal_importance_row *)item = (sal_importance_row){
+        .count = sqlite3_column_int64(query->statement, column),
+        .content = (int)study_column_integer(query, column + 1, -1),
+        .in_document = sqlite3_column_int(query->statement, column + 2) != 0,
+    };
+}
+
+static const study_row_kind row_kind = {sizeof(sal_importance_row), name_texts, read_row};
+
 static int read_rows(sal_study *study, int64_t unit, sal_importance_list *list, sal_error *err) {
-    study_query query = {0};
-    size_t capacity = 0;
-    bool row = false;
-    int rc = study_query_open(study,
-                              "SELECT word, count, content_word, in_document FROM importance"
-                              " WHERE unit = ? ORDER BY word",
-                              &query, err);
-    if (rc == SAL_OK) {
-        study_bind_integer(&query, unit);
-        rc = study_query_next(&query, &row, err);
+    const study_statement select = {"SELECT word, count, content_word, in_document FROM importance"
+                                    " WHERE unit = ? ORDER BY word",
+                                    study_bind_integer_key, &unit};
+    int rc = study_read_rows(study, &select, &row_kind, (void **)&list->rows, &list->count, err);
+    for (size_t i = 0; i < list->count; i++) {
+        list->rows[i].of = list->of;
     }
-    while (rc == SAL_OK && row) {
-        char *word = NULL;
-        rc = sal_grow((void **)&list->rows, &capacity, list->count, sizeof *list->rows, err);
-        if (rc == SAL_OK) {
-            rc = study_column_copy(&query, 0, &word, NULL, err);
-        }
-        if (rc == SAL_OK) {
-            list->rows[list->count++] = (sal_importance_row){
-                .word = word,
-                .count = sqlite3_column_int64(query.statement, 1),
-                .of = list->of,
-                .content = (int)study_column_integer(&query, 2, -1),
-                .in_document = sqlite3_column_int(query.statement, 3) != 0,
-            };
-            rc = study_query_next(&query, &row, err);
-        }
-    }
-    study_query_close(&query);
     return rc;
 }
 
@@ -206,10 +194,7 @@ void sal_importance_list_free(sal_importance_list *list) {
     if (list == NULL) {
         return;
     }
-    for (size_t i = 0; i < list->count; i++) {
-        sal_free((char *)list->rows[i].word);
-    }
-    sal_free(list->rows);
+    study_free_rows(&row_kind, list->rows, list->count);
     sal_free(list->inputs);
     sal_free(list);
 }

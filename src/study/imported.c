@@ -1,7 +1,7 @@
 /* Importance that others computed: kept as it came, apart from the importance that the stage makes from it. */
 #include <string.h>
 
-#include "study/study_internal.h"
+#include "study/table.h"
 
 static int check_words(const sal_imported_word *words, size_t count, sal_error *err) {
     for (size_t i = 0; i < count; i++) {
@@ -25,41 +25,28 @@ static int check_words(const sal_imported_word *words, size_t count, sal_error *
     return SAL_OK;
 }
 
-/* Run a statement whose parameters are document and summarizer. */
-static int run_for_pair(sal_study *study, const char *sql, int64_t document, int64_t summarizer,
-                        sal_error *err) {
-    study_query query = {0};
-    int rc = study_query_open(study, sql, &query, err);
-    if (rc != SAL_OK) {
-        return rc;
-    }
-    study_bind_integer(&query, document);
-    study_bind_integer(&query, summarizer);
-    return study_query_run(&query, err);
+static void bind_word(study_query *query, const void *item) {
+    const sal_imported_word *word = item;
+    study_bind_text(query, word->word);
+    study_bind_real(query, word->importance);
 }
 
-static int insert_words(sal_study *study, int64_t document, int64_t summarizer,
-                        const sal_imported_word *words, size_t count, sal_error *err) {
-    study_query query = {0};
-    int rc = study_query_open(study,
-                              "INSERT INTO imported_importance (document, summarizer, word,"
-                              " importance) VALUES (?, ?, ?, ?)",
-                              &query, err);
-    for (size_t i = 0; rc == SAL_OK && i < count; i++) {
-        bool row = false;
-        study_query_rewind(&query);
-        study_bind_integer(&query, document);
-        study_bind_integer(&query, summarizer);
-        study_bind_text(&query, words[i].word);
-        study_bind_real(&query, words[i].importance);
-        rc = study_query_next(&query, &row, err);
-    }
-    study_query_close(&query);
-    return rc;
-}
+static const study_table words_table = {
+    .remove = "DELETE FROM imported_importance WHERE document = ? AND summarizer = ?",
+    .insert = "INSERT INTO imported_importance (document, summarizer, word, importance)"
+              " VALUES (?, ?, ?, ?)",
+    .bind_key = study_bind_pair_key,
+    .bind_row = bind_word,
+    .size = sizeof(sal_imported_word),
+};
 
 int sal_study_put_imported(sal_study *study, int64_t document, int64_t summarizer,
                            const sal_imported_word *words, size_t count, sal_error *err) {
+    const int64_t pair[2] = {document, summarizer};
+    /* What was computed from something else is out of date: no hash is empty. */
+    const study_statement outdate = {"UPDATE importance_units SET inputs = ''"
+                                     " WHERE document = ? AND summarizer = ? AND inputs <> ''",
+                                     study_bind_pair_key, pair};
     int rc = check_words(words, count, err);
     if (rc == SAL_OK) {
         rc = study_begin_write(study, err);
@@ -67,53 +54,35 @@ int sal_study_put_imported(sal_study *study, int64_t document, int64_t summarize
     if (rc != SAL_OK) {
         return sal_fail_in(err, rc, "imported importance of document %lld", (long long)document);
     }
-    rc =
-        run_for_pair(study, "DELETE FROM imported_importance WHERE document = ? AND summarizer = ?",
-                     document, summarizer, err);
+    rc = study_replace_rows(study, &words_table, pair, words, count, err);
     if (rc == SAL_OK) {
-        rc = insert_words(study, document, summarizer, words, count, err);
-    }
-    /* What was computed from something else is out of date: no hash is empty. */
-    if (rc == SAL_OK) {
-        rc = run_for_pair(study,
-                          "UPDATE importance_units SET inputs = ''"
-                          " WHERE document = ? AND summarizer = ? AND inputs <> ''",
-                          document, summarizer, err);
+        rc = study_run_statement(study, &outdate, err);
     }
     return study_finish_write(study, rc, err);
 }
 
+static size_t name_texts(void *item, const char **fields[STUDY_TEXTS]) {
+    fields[0] = &((sal_imported_word *)item)->word;
+    return 1;
+}
+
+static void read_word(study_query *query, int column, void *item) {
+    ((sal_imported_word *)item)->importance = sqlite3_column_double(query->statement, column);
+}
+
+static const study_row_kind word_kind = {sizeof(sal_imported_word), name_texts, read_word};
+
 int sal_study_get_imported(sal_study *study, int64_t document, int64_t summarizer,
                            sal_imported_list **out, sal_error *err) {
-    study_query query = {0};
-    size_t capacity = 0;
-    bool row = false;
+    const int64_t pair[2] = {document, summarizer};
+    const study_statement select = {"SELECT word, importance FROM imported_importance"
+                                    " WHERE document = ? AND summarizer = ? ORDER BY word",
+                                    study_bind_pair_key, pair};
     sal_imported_list *list = sal_calloc(1, sizeof *list);
     if (list == NULL) {
         return sal_fail_memory(err, "imported importance");
     }
-    int rc = study_query_open(study,
-                              "SELECT word, importance FROM imported_importance"
-                              " WHERE document = ? AND summarizer = ? ORDER BY word",
-                              &query, err);
-    if (rc == SAL_OK) {
-        study_bind_integer(&query, document);
-        study_bind_integer(&query, summarizer);
-        rc = study_query_next(&query, &row, err);
-    }
-    while (rc == SAL_OK && row) {
-        char *word = NULL;
-        rc = sal_grow((void **)&list->words, &capacity, list->count, sizeof *list->words, err);
-        if (rc == SAL_OK) {
-            rc = study_column_copy(&query, 0, &word, NULL, err);
-        }
-        if (rc == SAL_OK) {
-            list->words[list->count++] =
-                (sal_imported_word){word, sqlite3_column_double(query.statement, 1)};
-            rc = study_query_next(&query, &row, err);
-        }
-    }
-    study_query_close(&query);
+    int rc = study_read_rows(study, &select, &word_kind, (void **)&list->words, &list->count, err);
     if (rc != SAL_OK || list->count == 0) {
         sal_imported_list_free(list);
         list = NULL;
@@ -128,9 +97,6 @@ void sal_imported_list_free(sal_imported_list *list) {
     if (list == NULL) {
         return;
     }
-    for (size_t i = 0; i < list->count; i++) {
-        sal_free((char *)list->words[i].word);
-    }
-    sal_free(list->words);
+    study_free_rows(&word_kind, list->words, list->count);
     sal_free(list);
 }

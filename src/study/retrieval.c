@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "study/study_internal.h"
+#include "study/table.h"
 
 #define OF_ANALYSIS                                                                                \
     "model = (SELECT model FROM head_analyses WHERE analysis = ?1) AND"                            \
@@ -102,23 +102,8 @@ void sal_retrieval_unit_free(sal_retrieval_unit *unit) {
 
 /* ---- over documents ---------------------------------------------------------------------------------------- */
 
-static int remove_rows(sal_study *study, const char *sql, int64_t analysis, const char *corpus,
-                       sal_error *err) {
-    study_query query = {0};
-    int rc = study_query_open(study, sql, &query, err);
-    if (rc != SAL_OK)
-        return rc;
-    study_bind_integer(&query, analysis);
-    study_bind_text(&query, corpus);
-    return study_query_run(&query, err);
-}
-
-static int insert_head(study_query *query, int64_t analysis, const char *corpus,
-                       const sal_retrieval_head *head, sal_error *err) {
-    bool row = false;
-    study_query_rewind(query);
-    study_bind_integer(query, analysis);
-    study_bind_text(query, corpus);
+static void bind_head(study_query *query, const void *item) {
+    const sal_retrieval_head *head = item;
     study_bind_integer(query, head->layer);
     study_bind_integer(query, head->head);
     study_bind_real(query, head->value);
@@ -126,65 +111,47 @@ static int insert_head(study_query *query, int64_t analysis, const char *corpus,
     study_bind_real(query, head->high);
     study_bind_integer(query, head->documents);
     study_bind_integer(query, head->undefined);
-    return study_query_next(query, &row, err);
 }
 
 int sal_study_put_retrieval_heads(sal_study *study, int64_t analysis, const char *corpus,
                                   const sal_retrieval_head *heads, size_t count, sal_error *err) {
-    study_query query = {0};
-    int rc = study_begin_write(study, err);
-    if (rc != SAL_OK)
-        return rc;
-    rc = remove_rows(study, "DELETE FROM retrieval_heads WHERE " OF_ANALYSIS " AND corpus = ?2",
-                     analysis, corpus, err);
-    if (rc == SAL_OK)
-        rc = study_query_open(study,
-                              "INSERT INTO retrieval_heads (model, summarizer, corpus, layer, head,"
-                              " value, low, high, documents, undefined)"
-                              " SELECT model, summarizer, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9"
-                              " FROM head_analyses WHERE analysis = ?1",
-                              &query, err);
-    for (size_t i = 0; rc == SAL_OK && i < count; i++)
-        rc = insert_head(&query, analysis, corpus, &heads[i], err);
-    study_query_close(&query);
-    return study_finish_write(study, rc, err);
+    static const study_table table = {
+        .remove = "DELETE FROM retrieval_heads WHERE " OF_ANALYSIS " AND corpus = ?2",
+        .insert = "INSERT INTO retrieval_heads (model, summarizer, corpus, layer, head, value, low,"
+                  " high, documents, undefined)"
+                  " SELECT model, summarizer, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9"
+                  " FROM head_analyses WHERE analysis = ?1",
+        .bind_key = study_bind_analysis_key,
+        .bind_row = bind_head,
+        .size = sizeof(sal_retrieval_head),
+    };
+    const study_analysis_key key = {analysis, corpus};
+    return study_replace_rows(study, &table, &key, heads, count, err);
 }
 
-static void read_head(study_query *query, sal_retrieval_head *head) {
-    *head = (sal_retrieval_head){.layer = sqlite3_column_int(query->statement, 0),
-                                 .head = sqlite3_column_int(query->statement, 1),
-                                 .value = study_column_real(query, 2),
-                                 .low = study_column_real(query, 3),
-                                 .high = study_column_real(query, 4),
-                                 .documents = sqlite3_column_int64(query->statement, 5),
-                                 .undefined = sqlite3_column_int64(query->statement, 6)};
+static void read_head(study_query *query, int column, void *item) {
+    *(sal_retrieval_head *)item = (sal_retrieval_head){
+        .layer = sqlite3_column_int(query->statement, column),
+        .head = sqlite3_column_int(query->statement, column + 1),
+        .value = study_column_real(query, column + 2),
+        .low = study_column_real(query, column + 3),
+        .high = study_column_real(query, column + 4),
+        .documents = sqlite3_column_int64(query->statement, column + 5),
+        .undefined = sqlite3_column_int64(query->statement, column + 6),
+    };
 }
 
 int sal_study_get_retrieval_heads(sal_study *study, int64_t analysis, const char *corpus,
                                   sal_retrieval_head **heads, size_t *count, sal_error *err) {
-    study_query query = {0};
-    size_t capacity = 0;
-    bool row = false;
+    static const study_row_kind kind = {sizeof(sal_retrieval_head), NULL, read_head};
+    const study_analysis_key key = {analysis, corpus};
+    const study_statement select = {"SELECT layer, head, value, low, high, documents, undefined"
+                                    " FROM retrieval_heads WHERE " OF_ANALYSIS
+                                    " AND corpus = ?2 ORDER BY layer, head",
+                                    study_bind_analysis_key, &key};
     *heads = NULL;
     *count = 0;
-    int rc = study_query_open(study,
-                              "SELECT layer, head, value, low, high, documents, undefined"
-                              " FROM retrieval_heads WHERE " OF_ANALYSIS " AND corpus = ?2"
-                              " ORDER BY layer, head",
-                              &query, err);
-    if (rc == SAL_OK) {
-        study_bind_integer(&query, analysis);
-        study_bind_text(&query, corpus);
-        rc = study_query_next(&query, &row, err);
-    }
-    while (rc == SAL_OK && row) {
-        rc = sal_grow((void **)heads, &capacity, *count, sizeof **heads, err);
-        if (rc == SAL_OK) {
-            read_head(&query, &(*heads)[(*count)++]);
-            rc = study_query_next(&query, &row, err);
-        }
-    }
-    study_query_close(&query);
+    int rc = study_read_rows(study, &select, &kind, (void **)heads, count, err);
     if (rc != SAL_OK) {
         sal_free(*heads);
         *heads = NULL;
@@ -195,12 +162,8 @@ int sal_study_get_retrieval_heads(sal_study *study, int64_t analysis, const char
 
 /* ---- overlaps ---------------------------------------------------------------------------------------------- */
 
-static int insert_overlap(study_query *query, int64_t analysis, const char *corpus,
-                          const sal_retrieval_overlap *overlap, sal_error *err) {
-    bool row = false;
-    study_query_rewind(query);
-    study_bind_integer(query, analysis);
-    study_bind_text(query, corpus);
+static void bind_overlap(study_query *query, const void *item) {
+    const sal_retrieval_overlap *overlap = item;
     study_bind_text(query, sal_head_words_name(overlap->words));
     study_bind_text(query, sal_retrieval_chosen_name(overlap->chosen));
     study_bind_integer(query, overlap->heads);
@@ -208,28 +171,21 @@ static int insert_overlap(study_query *query, int64_t analysis, const char *corp
     study_bind_integer(query, overlap->chosen_heads);
     study_bind_integer(query, overlap->shared);
     study_bind_real(query, overlap->p);
-    return study_query_next(query, &row, err);
 }
 
 int sal_study_put_retrieval_overlaps(sal_study *study, int64_t analysis, const char *corpus,
                                      const sal_retrieval_overlap *overlaps, size_t count,
                                      sal_error *err) {
-    study_query query = {0};
-    int rc = study_begin_write(study, err);
-    if (rc != SAL_OK)
-        return rc;
-    rc = remove_rows(study, "DELETE FROM retrieval_overlaps WHERE analysis = ? AND corpus = ?",
-                     analysis, corpus, err);
-    if (rc == SAL_OK)
-        rc = study_query_open(study,
-                              "INSERT INTO retrieval_overlaps (analysis, corpus, words, chosen,"
-                              " heads, retrieval_heads, chosen_heads, shared, p)"
-                              " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                              &query, err);
-    for (size_t i = 0; rc == SAL_OK && i < count; i++)
-        rc = insert_overlap(&query, analysis, corpus, &overlaps[i], err);
-    study_query_close(&query);
-    return study_finish_write(study, rc, err);
+    static const study_table table = {
+        .remove = "DELETE FROM retrieval_overlaps WHERE analysis = ? AND corpus = ?",
+        .insert = "INSERT INTO retrieval_overlaps (analysis, corpus, words, chosen, heads,"
+                  " retrieval_heads, chosen_heads, shared, p) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        .bind_key = study_bind_analysis_key,
+        .bind_row = bind_overlap,
+        .size = sizeof(sal_retrieval_overlap),
+    };
+    const study_analysis_key key = {analysis, corpus};
+    return study_replace_rows(study, &table, &key, overlaps, count, err);
 }
 
 int sal_study_get_retrieval_overlaps(sal_study *study, int64_t analysis, const char *corpus,

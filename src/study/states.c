@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "study/study_internal.h"
+#include "study/table.h"
 
 /* ---- sets -------------------------------------------------------------------------------------------------- */
 
@@ -126,50 +126,41 @@ int sal_study_put_state_set(sal_study *study, const sal_state_set *set, int64_t 
     return rc;
 }
 
-static int read_set(study_query *query, sal_state_set *set, sal_error *err) {
-    char *texts[7] = {NULL};
-    int rc = SAL_OK;
-    for (int i = 0; rc == SAL_OK && i < 7; i++)
-        rc = study_column_copy(query, i, &texts[i], NULL, err);
-    *set = (sal_state_set){.model = texts[0],
-                           .digest = texts[1],
-                           .weights = texts[2],
-                           .pooling = texts[3],
-                           .dtype = texts[4],
-                           .layers = texts[5],
-                           .folder = texts[6],
-                           .key = sqlite3_column_int64(query->statement, 7),
-                           .protocol = sqlite3_column_int(query->statement, 8) != 0 ? SAL_PAPER
-                                                                                    : SAL_STRICT,
-                           .summarizer = sqlite3_column_int64(query->statement, 9),
-                           .seed = sqlite3_column_int64(query->statement, 10),
-                           .width = sqlite3_column_int64(query->statement, 11)};
-    return rc;
+static size_t name_set_texts(void *item, const char **fields[STUDY_TEXTS]) {
+    sal_state_set *set = item;
+    fields[0] = &set->model;
+    fields[1] = &set->digest;
+    fields[2] = &set->weights;
+    fields[3] = &set->pooling;
+    fields[4] = &set->dtype;
+    fields[5] = &set->layers;
+    fields[6] = &set->folder;
+    return 7;
 }
 
+static void read_set(study_query *query, int column, void *item) {
+    sqlite3_stmt *statement = query->statement;
+    *(sal_state_set *)item = (sal_state_set){
+        .key = sqlite3_column_int64(statement, column),
+        .protocol = sqlite3_column_int(statement, column + 1) != 0 ? SAL_PAPER : SAL_STRICT,
+        .summarizer = sqlite3_column_int64(statement, column + 2),
+        .seed = sqlite3_column_int64(statement, column + 3),
+        .width = sqlite3_column_int64(statement, column + 4),
+    };
+}
+
+static const study_row_kind set_kind = {sizeof(sal_state_set), name_set_texts, read_set};
+
 int sal_study_list_state_sets(sal_study *study, sal_state_set_list **out, sal_error *err) {
-    study_query query = {0};
-    size_t capacity = 0;
-    bool row = false;
+    const study_statement select = {
+        .sql = "SELECT model, digest, weights, pooling, dtype, layers, folder, state_set,"
+               " protocol = 'paper', summarizer, seed, width FROM state_sets"
+               " ORDER BY model, protocol = 'paper', weights <> 'trained', weights, seed,"
+               " state_set"};
     sal_state_set_list *list = sal_calloc(1, sizeof *list);
     if (list == NULL)
         return sal_fail_memory(err, "the sets of states");
-    int rc = study_query_open(
-        study,
-        "SELECT model, digest, weights, pooling, dtype, layers, folder, state_set,"
-        " protocol = 'paper', summarizer, seed, width FROM state_sets"
-        " ORDER BY model, protocol = 'paper', weights <> 'trained', weights, seed, state_set",
-        &query, err);
-    if (rc == SAL_OK)
-        rc = study_query_next(&query, &row, err);
-    while (rc == SAL_OK && row) {
-        rc = sal_grow((void **)&list->items, &capacity, list->count, sizeof *list->items, err);
-        if (rc == SAL_OK)
-            rc = read_set(&query, &list->items[list->count++], err);
-        if (rc == SAL_OK)
-            rc = study_query_next(&query, &row, err);
-    }
-    study_query_close(&query);
+    int rc = study_read_rows(study, &select, &set_kind, (void **)&list->items, &list->count, err);
     if (rc == SAL_OK)
         *out = list;
     else
@@ -180,14 +171,7 @@ int sal_study_list_state_sets(sal_study *study, sal_state_set_list **out, sal_er
 void sal_state_set_list_free(sal_state_set_list *list) {
     if (list == NULL)
         return;
-    for (size_t i = 0; i < list->count; i++) {
-        const sal_state_set *set = &list->items[i];
-        const char *const texts[] = {set->model, set->digest, set->weights, set->pooling,
-                                     set->dtype, set->layers, set->folder};
-        for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++)
-            sal_free((char *)texts[t]);
-    }
-    sal_free(list->items);
+    study_free_rows(&set_kind, list->items, list->count);
     sal_free(list);
 }
 

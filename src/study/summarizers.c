@@ -4,7 +4,7 @@
 
 #include "salient/file.h"
 #include "study/config_difference.h"
-#include "study/study_internal.h"
+#include "study/table.h"
 
 static int check_info(const sal_summarizer_info *info, char digest[65], sal_error *err) {
     int rc = study_check_name("the summarizer's name", info->name, err);
@@ -115,12 +115,8 @@ static int remove_empty(sal_study *study, int64_t key, sal_error *err) {
                                             "DELETE FROM summarizers WHERE summarizer = ?"};
     int rc = SAL_OK;
     for (size_t i = 0; rc == SAL_OK && i < sizeof deletions / sizeof deletions[0]; i++) {
-        study_query query = {0};
-        rc = study_query_open(study, deletions[i], &query, err);
-        if (rc == SAL_OK) {
-            study_bind_integer(&query, key);
-            rc = study_query_run(&query, err);
-        }
+        const study_statement deletion = {deletions[i], study_bind_integer_key, &key};
+        rc = study_run_statement(study, &deletion, err);
     }
     return rc;
 }
@@ -207,60 +203,47 @@ static void read_seed(study_query *query, int column, sal_summarizer_info *info)
     }
 }
 
-static int copy_summarizer(study_query *query, sal_summarizer_info *info, sal_error *err) {
-    char *texts[8] = {0};
-    int rc = SAL_OK;
-    for (int i = 0; i < 8 && rc == SAL_OK; i++) {
-        rc = study_column_copy(query, i, &texts[i], NULL, err);
-    }
-    *info = (sal_summarizer_info){
-        .name = texts[0],
-        .kind = texts[1],
-        .digest = texts[2],
-        .config = texts[3],
-        .model = texts[4],
-        .template_name = texts[5],
-        .length_policy = texts[6],
-        .family = texts[7],
-        .temperature = study_column_real(query, 8),
-        .top_p = study_column_real(query, 9),
-        .top_k = study_column_real(query, 10),
-        .repeat_penalty = study_column_real(query, 11),
-        .parameters = study_column_real(query, 12),
-        .nested = sqlite3_column_int(query->statement, 14) != 0,
-        .key = sqlite3_column_int64(query->statement, 15),
-    };
-    read_seed(query, 13, info);
-    return rc;
+static size_t name_texts(void *item, const char **fields[STUDY_TEXTS]) {
+    sal_summarizer_info *info = item;
+    fields[0] = &info->name;
+    fields[1] = &info->kind;
+    fields[2] = &info->digest;
+    fields[3] = &info->config;
+    fields[4] = &info->model;
+    fields[5] = &info->template_name;
+    fields[6] = &info->length_policy;
+    fields[7] = &info->family;
+    return 8;
 }
 
+static void read_summarizer(study_query *query, int column, void *item) {
+    sal_summarizer_info *info = item;
+    *info = (sal_summarizer_info){
+        .temperature = study_column_real(query, column),
+        .top_p = study_column_real(query, column + 1),
+        .top_k = study_column_real(query, column + 2),
+        .repeat_penalty = study_column_real(query, column + 3),
+        .parameters = study_column_real(query, column + 4),
+        .nested = sqlite3_column_int(query->statement, column + 6) != 0,
+        .key = sqlite3_column_int64(query->statement, column + 7),
+    };
+    read_seed(query, column + 5, info);
+}
+
+static const study_row_kind summarizer_kind = {sizeof(sal_summarizer_info), name_texts,
+                                               read_summarizer};
+
 int sal_study_list_summarizers(sal_study *study, sal_summarizer_list **out, sal_error *err) {
-    study_query query = {0};
-    size_t capacity = 0;
-    bool row = false;
+    const study_statement select = {
+        .sql = "SELECT name, kind, digest, config, model, template, length_policy, family,"
+               " temperature, top_p, top_k, repeat_penalty, parameters, seed, nested, summarizer"
+               " FROM summarizers ORDER BY name"};
     sal_summarizer_list *list = sal_calloc(1, sizeof *list);
     if (list == NULL) {
         return sal_fail_memory(err, "summarizers");
     }
     int rc =
-        study_query_open(study,
-                         "SELECT name, kind, digest, config, model, template, length_policy,"
-                         " family, temperature, top_p, top_k, repeat_penalty, parameters, seed,"
-                         " nested, summarizer FROM summarizers ORDER BY name",
-                         &query, err);
-    if (rc == SAL_OK) {
-        rc = study_query_next(&query, &row, err);
-    }
-    while (rc == SAL_OK && row) {
-        rc = sal_grow((void **)&list->items, &capacity, list->count, sizeof *list->items, err);
-        if (rc == SAL_OK) {
-            rc = copy_summarizer(&query, &list->items[list->count++], err);
-        }
-        if (rc == SAL_OK) {
-            rc = study_query_next(&query, &row, err);
-        }
-    }
-    study_query_close(&query);
+        study_read_rows(study, &select, &summarizer_kind, (void **)&list->items, &list->count, err);
     if (rc != SAL_OK) {
         sal_summarizer_list_free(list);
         return rc;
@@ -273,17 +256,6 @@ void sal_summarizer_list_free(sal_summarizer_list *list) {
     if (list == NULL) {
         return;
     }
-    for (size_t i = 0; i < list->count; i++) {
-        sal_summarizer_info *info = &list->items[i];
-        sal_free((char *)info->name);
-        sal_free((char *)info->kind);
-        sal_free((char *)info->digest);
-        sal_free((char *)info->config);
-        sal_free((char *)info->model);
-        sal_free((char *)info->template_name);
-        sal_free((char *)info->length_policy);
-        sal_free((char *)info->family);
-    }
-    sal_free(list->items);
+    study_free_rows(&summarizer_kind, list->items, list->count);
     sal_free(list);
 }
