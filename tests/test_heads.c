@@ -1,6 +1,6 @@
 /* Inside of the head analysis: words and their tokens, word values, null heads, scores of one unit (METHODS 3 and 6). Whole runs are
  * recomputed in tests/heads/recompute.py. */
-#include "heads/heads_internal.h"
+#include "heads/ablate_internal.h"
 
 #include "salient/random.h"
 #include "stats/stats.h"
@@ -428,6 +428,37 @@ static void chosen_heads_that_retrieve_are_counted(void **state) {
     assert_close(overlaps[1].p, (45.0 * 10 + 120) / 1140, 1e-12, 0);
 }
 
+/* ---- ablation ----------------------------------------------------------------------------------------------- */
+
+/* Words of the document alone, whatever else the summaries say; y by word: 4 3 2 1 0 against 3 4 2 1 0 of as many summaries. */
+static void a_change_of_importance_is_one_less_the_correlation(void **state) {
+    sal_error err = {0};
+    double change = 0;
+    sal_importance_row a[] = {{"a", 4, 4, 1, true}, {"b", 3, 4, 1, true}, {"c", 2, 4, 0, true},
+                              {"d", 1, 4, 1, true}, {"e", 0, 4, 0, true}, {"new", 4, 4, 1, false}};
+    sal_importance_row b[] = {{"a", 3, 5, 1, true},
+                              {"b", 4, 5, 1, true},
+                              {"c", 2, 5, 0, true},
+                              {"d", 1, 5, 1, true},
+                              {"e", 0, 5, 0, true}};
+    sal_importance_list before = {.rows = a, .count = 6, .of = 4};
+    sal_importance_list after = {.rows = b, .count = 5, .of = 5};
+    (void)state;
+    assert_ok(ablate_importance_change(&before, &after, false, &change, &err));
+    assert_close(change, 6.0 * 2 / (5 * 24), 1e-12, 0); /* 1 - rho = 6 sum d^2 / (n (n^2 - 1)) */
+    assert_ok(ablate_importance_change(&before, &after, true, &change, &err));
+    assert_close(change, 6.0 * 2 / (3 * 8), 1e-12, 0);
+    assert_ok(ablate_importance_change(&before, &before, false, &change, &err));
+    assert_close(change, 0, 0, 1e-15);
+    assert_ok(ablate_importance_change(&before, NULL, false, &change, &err));
+    assert_true(isnan(change));
+    after.of = 0;
+    assert_ok(ablate_importance_change(&before, &after, false, &change, &err));
+    assert_true(isnan(change));
+    after = (sal_importance_list){.rows = b, .count = 4, .of = 5};
+    assert_int_equal(ablate_importance_change(&before, &after, false, &change, &err), SAL_EFORMAT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strict_words_have_all_occurrences),
@@ -441,6 +472,7 @@ int main(void) {
         cmocka_unit_test(many_is_the_same_as_one_by_one),
         cmocka_unit_test(a_head_hits_where_it_looks_at_the_token_that_comes_next),
         cmocka_unit_test(chosen_heads_that_retrieve_are_counted),
+        cmocka_unit_test(a_change_of_importance_is_one_less_the_correlation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

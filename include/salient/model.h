@@ -153,7 +153,7 @@ typedef struct sal_engine_options {
     int context_tokens; /* per sequence, prompt and output; 0: the model's trained context */
     int threads;        /* 0: the model's */
     bool exact;         /* no flash attention, f32 K and V caches */
-    bool editable;      /* heads may be edited (sal_engine_edit, salient/ablate.h) */
+    bool editable;      /* heads may be edited (sal_engine_edit) */
     bool ignore_end;    /* decode to max_tokens whatever the model says (bench) */
     sal_cache cache;    /* other than auto: to measure (bench) */
     sal_sampling sampling;
@@ -183,6 +183,19 @@ typedef struct sal_engine_timing {
 int sal_engine_generate(sal_engine *engine, const sal_generate_request *requests, size_t count,
                         sal_generate_result *results, sal_engine_timing *timing,
                         const sal_progress *progress, sal_error *err) SAL_MUST_CHECK;
+
+/** An attention head: layer and head, from 0. */
+typedef struct sal_head_place {
+    int layer;
+    int head;
+} sal_head_place;
+
+/** From now on, replace the outputs of heads in all that an editable engine computes, prompts and new tokens.
+ *  in     heads [count]; 0: none any more; outputs [count, width] as sal_scorer_means (salient/ablate.h) gives them, or NULL: zeros
+ *  errs   SAL_EINVAL (not opened as editable, a head that is not there), SAL_ENOMEM. A model whose heads do not show is known by the
+ *         next sal_engine_generate: SAL_EUNSUPPORTED */
+int sal_engine_edit(sal_engine *engine, const sal_head_place *heads, size_t count,
+                    const float *outputs, size_t width, sal_error *err) SAL_MUST_CHECK;
 
 /** Make room for sequences of so many tokens (prompt and output) now, to know what they need before the first document.
  *  errs   SAL_ELIMIT past the context, SAL_EMODEL */

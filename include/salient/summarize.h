@@ -67,6 +67,28 @@ int sal_summarize_run(sal_study *study, const sal_summarize_options *options,
                       const sal_progress *progress, sal_tally *tally,
                       sal_error *err) SAL_MUST_CHECK;
 
+/** A local model's summaries made again, as its configuration in the study says, while its heads are edited. Nothing is stored. */
+typedef struct sal_regenerator sal_regenerator;
+
+/** in     summarizer: name in the study; model: its file at path, open with its weights, borrowed; chat_template: file, or NULL, as when the
+ *         summaries were made; model_options: as model was opened
+ *  errs   SAL_ENOTFOUND, SAL_EUNSUPPORTED (no local model made them), SAL_EEXISTS (the configuration would be another one: says in what),
+ *         those of the model */
+int sal_regenerator_open(sal_study *study, const char *summarizer, sal_model *model,
+                         const char *path, const char *chat_template,
+                         const sal_model_options *model_options, const sal_progress *progress,
+                         sal_regenerator **out, sal_error *err) SAL_MUST_CHECK;
+void sal_regenerator_close(sal_regenerator *regenerator);
+
+/** All lengths and replicas of a document.
+ *  in     heads [count], outputs, width: as sal_engine_edit
+ *  out    *summaries by length, then replica, words counted; free with sal_summary_list_free
+ *  errs   SAL_ECANCELLED, SAL_EMODEL, SAL_EUNSUPPORTED, SAL_ENOMEM */
+int sal_regenerator_make(sal_regenerator *regenerator, const sal_document *document,
+                         const sal_head_place *heads, size_t count, const float *outputs,
+                         size_t width, const sal_progress *progress, sal_summary_list **summaries,
+                         sal_error *err) SAL_MUST_CHECK;
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,5 +1,5 @@
-/* The causal check: heads chosen on one half of the documents are taken out while the model reads the summaries of the other half,
- * beside random heads of the same layers. Everything is a change of log-likelihood per token of the summary, document by document. */
+/* The causal check: heads chosen on one half of the documents are taken out while the model reads the summaries of the other half, and, when
+ * asked, while it makes them; beside random heads of the same layers. A document is one transaction. */
 #include "salient/ablate.h"
 
 #include <math.h>
@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "heads/heads_internal.h"
-#include "salient/random.h"
+#include "heads/ablate_internal.h"
+#include "salient/file.h"
 #include "stats/stats.h"
 
-enum { EDITS = 2 };
+#define INPUTS_VERSION "ablate 1" /* goes up when the same inputs would give other rows */
 
 sal_ablate_options sal_ablate_defaults(void) {
     return (sal_ablate_options){.evidence = SAL_EVIDENCE_RECEIVED,
@@ -20,6 +20,21 @@ sal_ablate_options sal_ablate_defaults(void) {
                                 .top = 10,
                                 .draws = 5,
                                 .seed = 1};
+}
+
+const char *sal_ablate_measure_name(sal_ablate_measure measure) {
+    static const char *const names[SAL_ABLATE_MEASURES] = {"log_likelihood", "importance_all",
+                                                           "importance_content", "length"};
+    return names[measure];
+}
+
+const char *sal_ablate_heads_name(sal_ablate_heads heads) {
+    static const char *const names[SAL_ABLATE_HEADS] = {"chosen", "random", "difference"};
+    return names[heads];
+}
+
+const char *sal_head_edit_name(sal_head_edit edit) {
+    return edit == SAL_EDIT_ZERO ? "zero" : "mean";
 }
 
 void sal_ablate_result_free(sal_ablate_result *result) {
@@ -34,186 +49,70 @@ typedef struct ablation {
     const sal_ablate_options *options;
     const sal_progress *progress;
     sal_ablate_result *result;
-    int64_t summarizer;
-    size_t heads_per_layer;
-    sal_head_place *drawn; /* [draws, top] */
-    sal_model *model;
+    ablate_choice choice;
+    int64_t key;
+    sal_buffer described; /* the heads */
+    char system[200];
+    sal_model *model; /* NULL until a document needs it */
     sal_scorer *scorer;
-    double *
-        changes; /* [3 EDITS, capacity] per document: top, mean of the draws, their difference, for each edit */
+    size_t sets;    /* 1 + draws */
+    size_t rows;    /* of a document: as the model is, then edits times sets */
+    double *values; /* [rows, SAL_ABLATE_MEASURES, capacity] by document */
     size_t capacity;
-    double total; /* of the whole model's log-likelihoods per token */
 } ablation;
 
-/* ---- which heads -------------------------------------------------------------------------------------------- */
+/* ---- one document: what it needs ---------------------------------------------------------------------------- */
 
-static bool fits(const ablation *a, const sal_head_table *table, const char *digest) {
-    const sal_ablate_options *options = a->options;
-    return strcmp(table->analysis.model_digest, digest) == 0 &&
-           table->analysis.protocol == SAL_STRICT && table->analysis.options[0] == '\0' &&
-           strcmp(table->analysis.evidence, sal_evidence_name(options->evidence)) == 0 &&
-           (options->by == NULL || strcmp(options->by, table->summarizer) == 0) &&
-           (options->corpus == NULL || strcmp(options->corpus, table->corpus) == 0);
+typedef struct document_work {
+    const sal_document *document;
+    head_summary summary;
+    sal_importance_list *stored; /* importance as the study has it, when summaries are made again */
+    char inputs[SAL_ABLATION_INPUTS];
+    sal_ablation_row *rows; /* [rows] */
+} document_work;
+
+static void work_free(document_work *work) {
+    sal_free(work->summary.text);
+    sal_importance_list_free(work->stored);
+    sal_free(work->rows);
 }
 
-static int find_table(const ablation *a, const sal_head_tables *tables, const char *digest,
-                      const sal_head_table **out, sal_error *err) {
-    size_t found = 0;
-    char names[400] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < tables->count; i++) {
-        const sal_head_table *table = &tables->items[i];
-        if (!fits(a, table, digest))
-            continue;
-        *out = table;
-        int added = snprintf(names + used, sizeof names - used, "%scorpus %.80s by %.80s",
-                             found++ == 0 ? "" : ", ", table->corpus, table->summarizer);
-        used = added < 0 || (size_t)added >= sizeof names - used ? sizeof names - 1
-                                                                 : used + (size_t)added;
-    }
-    if (found == 1)
+/* The hash of what log-likelihoods depend on; behind it, when asked for, that of what the rest does. */
+static int hash_inputs(const ablation *a, document_work *work, sal_error *err) {
+    const char *const parts[] = {
+        INPUTS_VERSION, work->document->hash, work->document->language, a->choice.model_digest,
+        a->system,      a->described.bytes};
+    sal_sha256 hash;
+    sal_sha256_start(&hash);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        sal_sha256_add(&hash, parts[i], strlen(parts[i]) + 1);
+    sal_sha256_add(&hash, work->summary.text, work->summary.length);
+    sal_sha256_finish(&hash, work->inputs);
+    if (a->options->regeneration == NULL)
         return SAL_OK;
-    if (found > 1)
-        return sal_fail(err, SAL_EINVAL,
-                        "several tables of heads fit (%s): choose with --corpus and --by", names);
-    return sal_fail(err, SAL_ENOTFOUND,
-                    "the study has no strict heads of this model with evidence %s over all layers; "
-                    "make them with: salient heads %.300s --model %.300s --evidence %s",
-                    sal_evidence_name(a->options->evidence), sal_study_path(a->study),
-                    a->options->model, sal_evidence_name(a->options->evidence));
+    int status = sal_study_get_importance(a->study, work->document->key, a->choice.summarizer,
+                                          SAL_STRICT, &work->stored, err);
+    if (status == SAL_OK)
+        (void)snprintf(work->inputs + 64, sizeof work->inputs - 64, "+%.64s",
+                       work->stored == NULL ? "" : work->stored->inputs);
+    return status;
 }
 
-static int by_value(const void *x, const void *y) {
-    const sal_head_result *left = *(const sal_head_result *const *)x;
-    const sal_head_result *right = *(const sal_head_result *const *)y;
-    if (left->value < right->value || left->value > right->value)
-        return left->value > right->value ? -1 : 1;
-    return (left->row > right->row) - (left->row < right->row);
-}
-
-/* The best heads of the selecting half. */
-static int choose(ablation *a, const sal_head_table *table, sal_error *err) {
-    const sal_head_result **candidates = sal_calloc(table->count, sizeof *candidates);
+/* Rows that are there, when nothing they depend on has changed; those of a regeneration hold without one too. */
+static int find_rows(const ablation *a, document_work *work, sal_error *err) {
+    char stored[SAL_ABLATION_INPUTS];
     size_t count = 0;
-    int status = SAL_OK;
-    if (candidates == NULL)
-        return sal_fail_memory(err, "heads");
-    for (size_t i = 0; i < table->count; i++) {
-        const sal_head_result *result = &table->results[i];
-        if (result->words == a->options->words && result->layer >= 0 && !isnan(result->value) &&
-            strcmp(result->metric, "fisher_z_selected") == 0) {
-            candidates[count++] = result;
-            if ((size_t)result->head + 1 > a->heads_per_layer)
-                a->heads_per_layer = (size_t)result->head + 1;
-        }
-    }
-    if (count < (size_t)a->options->top)
-        status = sal_fail(err, SAL_EINVAL,
-                          "%d heads are to be chosen, and %zu have a value on the selecting half",
-                          a->options->top, count);
-    if (status == SAL_OK)
-        qsort(candidates, count, sizeof *candidates, by_value);
-    for (size_t k = 0; status == SAL_OK && k < (size_t)a->options->top; k++)
-        a->result->heads[a->result->top_count++] =
-            (sal_head_place){candidates[k]->layer, candidates[k]->head};
-    sal_free(candidates);
-    return status;
-}
-
-static bool holds(const sal_head_place *heads, size_t count, sal_head_place head) {
-    for (size_t i = 0; i < count; i++)
-        if (heads[i].layer == head.layer && heads[i].head == head.head)
-            return true;
-    return false;
-}
-
-/* For each draw and chosen head another head of its layer, neither chosen nor drawn twice. */
-static int draw(ablation *a, sal_error *err) {
-    const size_t top = a->result->top_count;
-    sal_random random;
-    sal_random_seed(&random, a->options->seed);
-    for (size_t d = 0; d < (size_t)a->options->draws; d++) {
-        sal_head_place *drawn = a->drawn + d * top;
-        for (size_t k = 0; k < top; k++) {
-            const int layer = a->result->heads[k].layer;
-            size_t free = 0;
-            for (size_t h = 0; h < a->heads_per_layer; h++) {
-                const sal_head_place head = {layer, (int)h};
-                if (!holds(a->result->heads, top, head) && !holds(drawn, k, head) &&
-                    sal_random_below(&random, ++free) == 0)
-                    drawn[k] = head; /* each free one with equal chance */
-            }
-            if (free == 0)
-                return sal_fail(err, SAL_EINVAL,
-                                "layer %d has too few other heads to draw from: lower --top",
-                                layer);
-        }
-    }
-    return SAL_OK;
-}
-
-static int find_heads(ablation *a, sal_error *err) {
-    sal_head_tables *tables = NULL;
-    const sal_head_table *table = NULL;
-    char digest[65];
-    const size_t top = (size_t)a->options->top;
-    a->result->heads = sal_calloc(top, sizeof *a->result->heads);
-    a->drawn = sal_calloc(top * (size_t)a->options->draws, sizeof *a->drawn);
-    if (a->result->heads == NULL || a->drawn == NULL)
-        return sal_fail_memory(err, "heads");
-    int status = head_digest_model(a->study, a->options->model, digest, err);
-    if (status == SAL_OK)
-        status = sal_study_get_head_tables(a->study, &tables, err);
-    if (status == SAL_OK)
-        status = find_table(a, tables, digest, &table, err);
-    if (status == SAL_OK) {
-        (void)snprintf(a->result->corpus, sizeof a->result->corpus, "%.1000s", table->corpus);
-        (void)snprintf(a->result->summarizer, sizeof a->result->summarizer, "%.1000s",
-                       table->summarizer);
-        a->summarizer = table->analysis.summarizer;
-        status = choose(a, table, err);
-    }
-    if (status == SAL_OK)
-        status = draw(a, err);
-    sal_head_tables_free(tables);
-    return status;
-}
-
-/* ---- one document ------------------------------------------------------------------------------------------- */
-
-static int score(ablation *a, const head_passes *passes, size_t from, const sal_head_place *heads,
-                 size_t count, sal_head_edit how, double *per_token, sal_error *err) {
-    int status = sal_scorer_run(a->scorer, passes->chat.ids, passes->chat.count, from, heads, count,
-                                how, per_token, a->progress, err);
-    *per_token /= (double)(passes->chat.count - from);
-    return status;
-}
-
-static int score_all(ablation *a, const head_passes *passes, size_t from, sal_error *err) {
-    const size_t top = a->result->top_count;
-    const size_t place = (size_t)a->result->documents;
-    double whole = 0;
-    int status = score(a, passes, from, NULL, 0, SAL_EDIT_ZERO, &whole, err);
-    for (int e = 0; status == SAL_OK && e < EDITS; e++) {
-        double chosen = 0;
-        double random = 0;
-        status = score(a, passes, from, a->result->heads, top, (sal_head_edit)e, &chosen, err);
-        for (int d = 0; status == SAL_OK && d < a->options->draws; d++) {
-            double one = 0;
-            status = score(a, passes, from, a->drawn + (size_t)d * top, top, (sal_head_edit)e, &one,
-                           err);
-            random += (one - whole) / a->options->draws;
-        }
-        a->changes[(size_t)e * a->capacity + place] = chosen - whole;
-        a->changes[(size_t)(EDITS + e) * a->capacity + place] = random;
-        a->changes[(size_t)(2 * EDITS + e) * a->capacity + place] = chosen - whole - random;
-    }
-    if (status == SAL_OK) {
-        a->total += whole;
-        a->result->documents++;
+    int status = sal_study_get_ablation_rows(a->study, a->key, work->document->key, stored,
+                                             &work->rows, &count, err);
+    const bool fits = strncmp(stored, work->inputs, strlen(work->inputs)) == 0;
+    if (status == SAL_OK && (count != a->rows || !fits)) {
+        sal_free(work->rows);
+        work->rows = NULL;
     }
     return status;
 }
+
+/* ---- one document: measuring -------------------------------------------------------------------------------- */
 
 static int open_model(ablation *a, sal_error *err) {
     if (a->scorer != NULL)
@@ -222,27 +121,146 @@ static int open_model(ablation *a, sal_error *err) {
     return status == SAL_OK ? sal_scorer_open(a->model, &a->scorer, err) : status;
 }
 
-static int run_document(ablation *a, const sal_document *document, sal_error *err) {
-    head_summary summary = {0};
+int ablate_importance_change(const sal_importance_list *a, const sal_importance_list *b,
+                             bool content, double *change, sal_error *err) {
+    size_t counts[2] = {0};
+    const sal_importance_list *const lists[2] = {a, b};
+    *change = NAN;
+    if (a == NULL || b == NULL || a->of == 0 || b->of == 0)
+        return SAL_OK;
+    double *y = sal_calloc(a->count + b->count, sizeof *y);
+    if (y == NULL)
+        return sal_fail_memory(err, "importance");
+    double *const sides[2] = {y, y + a->count};
+    for (int side = 0; side < 2; side++)
+        for (size_t i = 0; i < lists[side]->count; i++) {
+            const sal_importance_row *row = &lists[side]->rows[i];
+            if (row->in_document && (!content || row->content > 0))
+                sides[side][counts[side]++] = (double)row->count / (double)lists[side]->of;
+        }
+    double rho = NAN;
+    int status = counts[0] == counts[1]
+                     ? sal_stats_spearman(sides[0], sides[1], counts[0], &rho, err)
+                     : sal_fail(err, SAL_EFORMAT, "importance of %zu and of %zu words", counts[0],
+                                counts[1]);
+    *change = 1 - rho;
+    sal_free(y);
+    return status;
+}
+
+/* Summaries with these heads out, their importance held against that of `against` (NULL: the study's). */
+static int make_again(const ablation *a, const document_work *work, const sal_head_place *heads,
+                      size_t count, const float *outputs, size_t width,
+                      const sal_importance_list *against, sal_ablation_row *row,
+                      sal_ablate_texts *texts, sal_error *err) {
+    const sal_ablate_regeneration *again = a->options->regeneration;
+    int status = again->make(again->context, a->model, a->choice.summarizer_name, work->document,
+                             heads, count, outputs, width, texts, err);
+    if (status == SAL_OK)
+        status = ablate_importance_change(texts->importance, against, false,
+                                          &row->values[SAL_ABLATE_IMPORTANCE_ALL], err);
+    if (status == SAL_OK)
+        status = ablate_importance_change(texts->importance, against, true,
+                                          &row->values[SAL_ABLATE_IMPORTANCE_CONTENT], err);
+    if (status == SAL_OK)
+        row->values[SAL_ABLATE_LENGTH] = texts->words;
+    return status;
+}
+
+/* One row: log-likelihood, and the summaries made again. whole: the model's own, NULL when this is that row, which *texts then keeps. */
+static int measure_row(const ablation *a, const document_work *work, const head_passes *passes,
+                       size_t from, const sal_head_place *heads, size_t count,
+                       const sal_ablate_texts *whole, sal_ablation_row *row,
+                       sal_ablate_texts *texts, sal_error *err) {
+    const size_t T = passes->chat.count;
+    const sal_head_edit how = row->edit == SAL_EDIT_MEAN ? SAL_EDIT_MEAN : SAL_EDIT_ZERO;
+    size_t width = 0;
+    for (int m = 0; m < SAL_ABLATE_MEASURES; m++)
+        row->values[m] = NAN;
+    int status = sal_scorer_run(a->scorer, passes->chat.ids, T, from, heads, count, how,
+                                &row->values[SAL_ABLATE_LOG_LIKELIHOOD], a->progress, err);
+    row->values[SAL_ABLATE_LOG_LIKELIHOOD] /= (double)(T - from);
+    const float *outputs = sal_scorer_means(a->scorer, &width);
+    if (status == SAL_OK && a->options->regeneration != NULL)
+        status = make_again(a, work, heads, count, outputs, width,
+                            whole == NULL ? work->stored : whole->importance, row, texts, err);
+    return status;
+}
+
+static int measure_rows(const ablation *a, document_work *work, const head_passes *passes,
+                        size_t from, sal_error *err) {
+    sal_ablate_texts whole = {0};
+    work->rows[0] = (sal_ablation_row){.edit = -1, .draw = -1};
+    int status = measure_row(a, work, passes, from, NULL, 0, NULL, &work->rows[0], &whole, err);
+    for (size_t i = 0; status == SAL_OK && i < SAL_EDITS * a->sets; i++) {
+        sal_ablate_texts texts = {0};
+        const size_t set = i % a->sets;
+        sal_ablation_row *row = &work->rows[1 + i];
+        *row = (sal_ablation_row){.edit = (int)(i / a->sets), .draw = (int)set - 1};
+        status = measure_row(a, work, passes, from, a->choice.sets + set * a->choice.top,
+                             a->choice.top, &whole, row, &texts, err);
+        sal_importance_list_free(texts.importance);
+    }
+    sal_importance_list_free(whole.importance);
+    return status;
+}
+
+/* A text past the model's context fails alone: rows stay NULL. */
+static int measure_document(ablation *a, document_work *work, sal_error *err) {
     head_passes passes = {0};
     sal_span queries[2];
-    int status = head_find_summary(a->study, document->key, a->summarizer, &summary, err);
-    if (status == SAL_OK && summary.text == NULL) {
+    int status = open_model(a, err);
+    work->rows = sal_calloc(a->rows, sizeof *work->rows);
+    if (status == SAL_OK && work->rows == NULL)
+        status = sal_fail_memory(err, "an ablation");
+    if (status == SAL_OK)
+        status =
+            head_chat_sequence(a->model, work->document, &work->summary, &passes, queries, err);
+    if (status == SAL_OK)
+        status = measure_rows(a, work, &passes, queries[1].start, err);
+    if (status == SAL_OK)
+        status = sal_study_put_ablation_rows(a->study, a->key, work->document->key, work->inputs,
+                                             work->rows, a->rows, err);
+    if (status == SAL_ELIMIT) {
+        a->result->too_long++;
+        sal_free(work->rows);
+        work->rows = NULL;
+        status = SAL_OK;
+    }
+    head_passes_free(&passes);
+    return status;
+}
+
+static void take_rows(ablation *a, const document_work *work) {
+    const size_t place = (size_t)a->result->documents++;
+    for (size_t row = 0; row < a->rows; row++)
+        for (size_t m = 0; m < SAL_ABLATE_MEASURES; m++) {
+            const double value = work->rows[row].values[m];
+            a->values[(row * SAL_ABLATE_MEASURES + m) * a->capacity + place] = value;
+            a->result->regenerated =
+                a->result->regenerated || (m == SAL_ABLATE_LENGTH && !isnan(value));
+        }
+}
+
+static int run_document(ablation *a, const sal_document *document, sal_error *err) {
+    document_work work = {.document = document};
+    int status =
+        head_find_summary(a->study, document->key, a->choice.summarizer, &work.summary, err);
+    if (status == SAL_OK && work.summary.text == NULL) {
         a->result->without_summary++;
         return SAL_OK;
     }
     if (status == SAL_OK)
-        status = open_model(a, err);
+        status = hash_inputs(a, &work, err);
     if (status == SAL_OK)
-        status = head_chat_sequence(a->model, document, &summary, &passes, queries, err);
-    if (status == SAL_OK)
-        status = score_all(a, &passes, queries[1].start, err);
-    if (status == SAL_ELIMIT) {
-        a->result->too_long++;
-        status = SAL_OK;
-    }
-    sal_free(summary.text);
-    head_passes_free(&passes);
+        status = find_rows(a, &work, err);
+    if (status == SAL_OK && work.rows != NULL)
+        a->result->kept++;
+    else if (status == SAL_OK)
+        status = measure_document(a, &work, err);
+    if (status == SAL_OK && work.rows != NULL)
+        take_rows(a, &work);
+    work_free(&work);
     return status;
 }
 
@@ -254,7 +272,8 @@ static int run_documents(ablation *a, const int64_t *keys, size_t count, sal_err
         if (a->options->limit >= 0 && a->result->documents >= a->options->limit)
             break;
         if (sal_progress_cancelled(a->progress))
-            return sal_fail(err, SAL_ECANCELLED, "interrupted");
+            return sal_fail(err, SAL_ECANCELLED,
+                            "interrupted; what is finished is kept, the same command goes on");
         status = sal_study_get_document(a->study, keys[i], &document, err);
         if (status == SAL_OK && !head_is_selecting(document))
             status = run_document(a, document, err);
@@ -265,40 +284,118 @@ static int run_documents(ablation *a, const int64_t *keys, size_t count, sal_err
     return status;
 }
 
-/* ---- results ------------------------------------------------------------------------------------------------ */
+/* ---- over documents ----------------------------------------------------------------------------------------- */
 
-static int summarise(const ablation *a, size_t row, sal_ablate_effect *effect, sal_error *err) {
+static double value_at(const ablation *a, size_t row, int measure, size_t document) {
+    return a->values[(row * SAL_ABLATE_MEASURES + (size_t)measure) * a->capacity + document];
+}
+
+/* What a set of heads changes on a document: importance is a change by itself. */
+static double change_at(const ablation *a, size_t row, int measure, size_t document) {
+    const bool absolute = measure == SAL_ABLATE_LOG_LIKELIHOOD || measure == SAL_ABLATE_LENGTH;
+    return value_at(a, row, measure, document) - (absolute ? value_at(a, 0, measure, document) : 0);
+}
+
+/* Mean over the draws that are defined. */
+static double mean_of_draws(const ablation *a, int edit, int measure, size_t document) {
+    double sum = 0;
+    size_t defined = 0;
+    for (size_t set = 1; set < a->sets; set++) {
+        const double value = change_at(a, 1 + (size_t)edit * a->sets + set, measure, document);
+        if (!isnan(value)) {
+            sum += value;
+            defined++;
+        }
+    }
+    return defined > 0 ? sum / (double)defined : NAN;
+}
+
+static double effect_at(const ablation *a, int edit, int heads, int measure, size_t document) {
+    const double chosen = change_at(a, 1 + (size_t)edit * a->sets, measure, document);
+    if (heads == SAL_ABLATE_CHOSEN)
+        return chosen;
+    const double random = mean_of_draws(a, edit, measure, document);
+    return heads == SAL_ABLATE_RANDOM ? random : chosen - random;
+}
+
+static int summarise(const ablation *a, const double *values, sal_ablate_effect *effect,
+                     sal_error *err) {
     sal_stats_mean mean;
-    int status = sal_stats_bootstrap_mean(
-        a->changes + row * a->capacity, (size_t)a->result->documents, a->options->seed, &mean, err);
-    *effect = (sal_ablate_effect){mean.value, mean.low, mean.high, (int64_t)mean.defined};
+    int status = sal_stats_bootstrap_mean(values, (size_t)a->result->documents, a->options->seed,
+                                          &mean, err);
+    if (status == SAL_OK)
+        *effect = (sal_ablate_effect){mean.value, mean.low, mean.high, (int64_t)mean.defined,
+                                      (int64_t)mean.undefined};
     return status;
 }
 
 static int finish(ablation *a, sal_error *err) {
-    int status = SAL_OK;
-    for (size_t e = 0; e < EDITS && status == SAL_OK; e++) {
-        status = summarise(a, e, &a->result->top[e], err);
-        if (status == SAL_OK)
-            status = summarise(a, EDITS + e, &a->result->random[e], err);
-        if (status == SAL_OK)
-            status = summarise(a, 2 * EDITS + e, &a->result->difference[e], err);
+    const size_t count = (size_t)a->result->documents;
+    double *values = sal_calloc(count, sizeof *values);
+    int status = values == NULL ? sal_fail_memory(err, "an ablation") : SAL_OK;
+    for (int m = 0; status == SAL_OK && m < SAL_ABLATE_MEASURES; m++) {
+        for (size_t d = 0; d < count; d++)
+            values[d] = value_at(a, 0, m, d);
+        status = summarise(a, values, &a->result->whole[m], err);
+        for (int of = 0; status == SAL_OK && of < SAL_EDITS * SAL_ABLATE_HEADS; of++) {
+            const int edit = of / SAL_ABLATE_HEADS, heads = of % SAL_ABLATE_HEADS;
+            for (size_t d = 0; d < count; d++)
+                values[d] = effect_at(a, edit, heads, m, d);
+            status = summarise(a, values, &a->result->effects[edit][heads][m], err);
+        }
     }
-    a->result->log_likelihood =
-        a->result->documents > 0 ? a->total / (double)a->result->documents : NAN;
-    return status;
+    sal_free(values);
+    return status == SAL_OK ? sal_study_put_ablation_results(a->study, a->key, a->result, err)
+                            : status;
+}
+
+/* ---- the run ------------------------------------------------------------------------------------------------ */
+
+/* The chosen heads into the result, and the ablation into the study. */
+static int note_choice(ablation *a, sal_error *err) {
+    const ablate_choice *choice = &a->choice;
+    (void)snprintf(a->result->corpus, sizeof a->result->corpus, "%s", choice->corpus);
+    (void)snprintf(a->result->summarizer, sizeof a->result->summarizer, "%s",
+                   choice->summarizer_name);
+    a->result->heads = sal_calloc(choice->top, sizeof *a->result->heads);
+    if (a->result->heads == NULL)
+        return sal_fail_memory(err, "heads");
+    memcpy(a->result->heads, choice->sets, choice->top * sizeof *a->result->heads);
+    a->result->top_count = choice->top;
+    int status = ablate_describe(choice, &a->described, err);
+    if (status != SAL_OK)
+        return status;
+    const sal_ablation stored = {.analysis = choice->analysis,
+                                 .corpus = choice->corpus,
+                                 .words = a->options->words,
+                                 .top = a->options->top,
+                                 .draws = a->options->draws,
+                                 .seed = a->options->seed,
+                                 .heads = a->described.bytes};
+    return sal_study_put_ablation(a->study, &stored, &a->key, err);
+}
+
+static int make_room(ablation *a, sal_error *err) {
+    a->sets = 1 + a->choice.draws;
+    a->rows = 1 + SAL_EDITS * a->sets;
+    a->values = sal_calloc(a->rows * SAL_ABLATE_MEASURES, a->capacity * sizeof *a->values);
+    return a->values != NULL ? SAL_OK : sal_fail_memory(err, "an ablation");
 }
 
 static int run_all(ablation *a, sal_error *err) {
     int64_t *keys = NULL;
-    int status = find_heads(a, err);
+    if (a->options->top < 1 || a->options->draws < 1)
+        return sal_fail(err, SAL_EINVAL, "%d heads and %d draws: at least 1 of each",
+                        a->options->top, a->options->draws);
+    int status = ablate_choose(a->study, a->options, &a->choice, err);
     if (status == SAL_OK)
-        status = sal_study_document_keys(a->study, a->result->corpus, -1, &keys, &a->capacity, err);
-    if (status == SAL_OK) {
-        a->changes = sal_calloc(3 * EDITS * a->capacity, sizeof *a->changes);
-        if (a->changes == NULL)
-            status = sal_fail_memory(err, "changes of log-likelihood");
-    }
+        status = head_describe_system(&a->options->model_options, a->system, err);
+    if (status == SAL_OK)
+        status = note_choice(a, err);
+    if (status == SAL_OK)
+        status = sal_study_document_keys(a->study, a->choice.corpus, -1, &keys, &a->capacity, err);
+    if (status == SAL_OK)
+        status = make_room(a, err);
     if (status == SAL_OK)
         status = run_documents(a, keys, a->capacity, err);
     if (status == SAL_OK)
@@ -313,14 +410,14 @@ int sal_ablate_run(sal_study *study, const sal_ablate_options *options,
     a.result = sal_calloc(1, sizeof *a.result);
     if (a.result == NULL)
         return sal_fail_memory(err, "an ablation");
-    int status = options->top < 1 || options->draws < 1
-                     ? sal_fail(err, SAL_EINVAL, "%d heads and %d draws: at least 1 of each",
-                                options->top, options->draws)
-                     : run_all(&a, err);
+    int status = run_all(&a, err);
     sal_scorer_close(a.scorer);
+    if (options->regeneration != NULL)
+        options->regeneration->close(options->regeneration->context);
     sal_model_close(a.model);
-    sal_free(a.changes);
-    sal_free(a.drawn);
+    ablate_choice_free(&a.choice);
+    sal_buffer_free(&a.described);
+    sal_free(a.values);
     if (status == SAL_OK)
         *out = a.result;
     else

@@ -169,6 +169,10 @@ void head_passes_free(head_passes *passes);
 int head_digest_model(sal_study *study, const char *path, char digest[65],
                       sal_error *err) SAL_MUST_CHECK;
 
+/** Who computes: version of libllama, arithmetic, layers on an accelerator. */
+int head_describe_system(const sal_model_options *options, char system[200],
+                         sal_error *err) SAL_MUST_CHECK;
+
 /* ---- retrieval.c -------------------------------------------------------------------------------------------- */
 
 /** Hits of heads among the copied tokens of a sequence (salient/retrieval.h).

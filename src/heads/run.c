@@ -50,18 +50,6 @@ static void name_model(heads_stage *stage) {
                    (int)(length < 250 ? length : 250), name);
 }
 
-static int describe_system(heads_stage *stage, sal_error *err) {
-    sal_buffer system = {0};
-    int status = sal_model_system(&system, err);
-    if (status == SAL_OK)
-        (void)snprintf(stage->system, sizeof stage->system, "%.*s; compute %s, gpu layers %d",
-                       (int)strcspn(system.bytes, ";"), system.bytes,
-                       sal_model_arithmetic(stage->options->model_options.compute),
-                       stage->options->model_options.gpu_layers);
-    sal_buffer_free(&system);
-    return status;
-}
-
 static int fail_by(const heads_stage *stage, const char *what, sal_error *err) {
     char names[600] = "";
     size_t used = 0;
@@ -631,7 +619,7 @@ int sal_heads_run(sal_study *study, const sal_heads_options *options, const sal_
     if (status == SAL_OK)
         status = head_digest_model(study, options->model, stage.model_digest, err);
     if (status == SAL_OK)
-        status = describe_system(&stage, err);
+        status = head_describe_system(&options->model_options, stage.system, err);
     if (status == SAL_OK)
         status = choose_summarizer(&stage, err);
     if (status == SAL_OK)

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "engine_internal.h"
-#include "salient/ablate.h"
 
 static int edit_node(const sal_engine *engine, struct ggml_tensor *node, const sal_head_place *head,
                      const float *outputs, sal_error *err) {

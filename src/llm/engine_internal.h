@@ -31,7 +31,7 @@ typedef struct sal_sequence {
 
 /** Heads whose outputs are replaced (engine_edit.c). */
 typedef struct sal_engine_edits {
-    struct sal_head_place *heads; /* [count] */
+    sal_head_place *heads; /* [count] */
     float *outputs;               /* [count, width] */
     size_t count, width;
     size_t done; /* heads edited in the decode in progress, once for each micro-batch */

@@ -30,6 +30,7 @@ typedef struct local {
     sal_model_options model_options;
     char *path;
     sal_model *model;   /* vocabulary only until the first document needs the weights */
+    bool borrowed;      /* the model is somebody else's, and its heads may be edited */
     sal_engine *engine; /* opened with the weights */
     int64_t control_documents;
     const sal_summary_job *jobs; /* of the call in progress: the stop hook looks lengths up */
@@ -86,20 +87,31 @@ typedef struct batch {
 static int open_weights(local *self, sal_error *err) {
     if (self->engine != NULL)
         return SAL_OK;
-    sal_model *model = NULL;
-    int status = sal_model_open(self->path, &self->model_options, &model, err);
-    if (status != SAL_OK)
-        return status;
-    sal_model_close(self->model);
-    self->model = model;
+    if (!self->borrowed) {
+        sal_model *model = NULL;
+        int status = sal_model_open(self->path, &self->model_options, &model, err);
+        if (status != SAL_OK)
+            return status;
+        sal_model_close(self->model);
+        self->model = model;
+    }
     const sal_engine_options options = {
         .sequences = self->sequences,
         .threads = self->model_options.threads,
         .sampling = self->sampling,
+        .editable = self->borrowed,
         .stop = self->trim ? stop_after_words : NULL,
         .context = self,
     };
     return sal_engine_open(self->model, &options, &self->engine, err);
+}
+
+int sal_summarizer_local_edit(sal_summarizer *summarizer, const sal_head_place *heads, size_t count,
+                              const float *outputs, size_t width, sal_error *err) {
+    local *self = (local *)summarizer;
+    int status = open_weights(self, err);
+    return status == SAL_OK ? sal_engine_edit(self->engine, heads, count, outputs, width, err)
+                            : status;
 }
 
 static int build_prompts(local *self, const sal_document *document, const sal_summary_job *jobs,
@@ -337,7 +349,8 @@ static void close_local(sal_summarizer *base) {
         sal_progress_note(self->progress, line);
     }
     sal_engine_close(self->engine);
-    sal_model_close(self->model);
+    if (!self->borrowed)
+        sal_model_close(self->model);
     sal_template_close(self->prompt_template);
     sal_buffer_free(&self->chat_template);
     free(self->config); /* jansson's */
@@ -483,7 +496,9 @@ int sal_summarizer_open_local(const sal_summarizer_setting *setting, sal_summari
     if (status == SAL_OK && options->chat_template != NULL)
         status = sal_file_read_all(options->chat_template, MAXIMUM_CHAT_TEMPLATE,
                                    &self->chat_template, err);
-    if (status == SAL_OK)
+    self->borrowed = setting->model != NULL;
+    self->model = setting->model;
+    if (status == SAL_OK && !self->borrowed)
         status = sal_model_open(self->path, &vocabulary, &self->model, err);
     if (status != SAL_OK)
         goto done;

@@ -284,7 +284,8 @@ int sal_summarize_run(sal_study *study, const sal_summarize_options *options,
         status = sal_text_open(&w.text, err);
     if (status != SAL_OK)
         goto done;
-    const sal_summarizer_setting setting = {options, w.text, study, progress};
+    const sal_summarizer_setting setting = {
+        .options = options, .text = w.text, .study = study, .progress = progress};
     status = sal_summarizer_open(&setting, &w.summarizer, err);
     if (status != SAL_OK)
         goto done;

@@ -65,6 +65,8 @@ typedef struct sal_summarizer_setting {
     const sal_text *text;
     sal_study *study; /* for file digests that it remembers */
     const sal_progress *progress;
+    sal_model *
+        model; /* of a local summarizer, open with its weights, borrowed: its heads may then be edited. NULL: its own */
 } sal_summarizer_setting;
 
 /** Open the summarizer that options->with names.
@@ -94,6 +96,10 @@ int sal_summarizer_open_local(const sal_summarizer_setting *setting, sal_summari
                               sal_error *err) SAL_MUST_CHECK;
 int sal_summarizer_open_endpoint(const sal_summarizer_setting *setting, sal_summarizer **out,
                                  sal_error *err) SAL_MUST_CHECK;
+
+/** Edit heads of a local summarizer that was given a model; as sal_engine_edit. */
+int sal_summarizer_local_edit(sal_summarizer *summarizer, const sal_head_place *heads, size_t count,
+                              const float *outputs, size_t width, sal_error *err) SAL_MUST_CHECK;
 
 /** Have a summarizer of units make what the study lacks and what failed before.
  *  out    *tally added to: done, kept, failed, refused, truncated = summaries */

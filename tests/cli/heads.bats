@@ -296,3 +296,64 @@ for edit in ("zero", "mean"):
     expect 2
     grep -qF 'too few other heads to draw from: lower --top' err
 }
+
+@test "ablate --regenerate makes the summaries again, stores each document, and goes on" {
+    model
+    python3 -c '
+import json
+for i in range(6):
+    print(json.dumps({"id": f"d{i}", "text": f"The {i} ships left the harbour at {i} in the morning. The harbour was closed later, and ship number {i} sank. Nobody saw ship {i + 1} again."}))' >docs.jsonl
+    salient import study docs.jsonl --corpus en && expect 0
+    salient summarize study --with "$MODEL" --as smol --template text-first --length-policy trim --lengths 4,8 && expect 0
+    salient importance study && expect 0
+    salient heads study --model "$MODEL" --permutations 64 --evidence received && expect 0
+    local -a ablate=(ablate study --model "$MODEL" --top 3 --draws 2)
+    salient "${ablate[@]}" --limit 1 && expect 0
+    grep -qE 'en: 1 documents done, 0 kept' err
+    lacks out 'change of importance'
+    salient "${ablate[@]}" --regenerate --limit 1 --json && expect 0
+    grep -qE 'en: 1 documents done, 0 kept' err # there was no regeneration
+    cp out one.json
+    salient "${ablate[@]}" --regenerate --limit 2 && expect 0
+    grep -qE 'en: 1 documents done, 1 kept' err
+    grep -qF 'change of importance, 1 - Spearman over content words (made again as the model is: 0.00)' out
+    salient export study --table ablations -o first.jsonl
+    salient "${ablate[@]}" --limit 2 && expect 0 # what was made again stays
+    grep -qE 'en: 0 documents done, 2 kept' err
+    salient export study --table ablations -o second.jsonl
+    cmp first.jsonl second.jsonl
+    python3 - <<'END'
+import json, sqlite3
+one = json.load(open('one.json'))
+assert abs(one['importance_all']) < 1e-9  # the model as it is makes the summaries of the study
+assert one['length'] > 0 and any(abs(one[f'{e}_top_importance_all']) > 1e-3 for e in ('zero', 'mean')), one
+rows = [json.loads(l) for l in open('first.jsonl')]
+assert len(rows) == 4 * (1 + 2 * 3) and all(r['documents'] + r['undefined'] == 2 for r in rows)
+units = sqlite3.connect('study/study.db').execute(
+    'SELECT edit, draw, document, log_likelihood, importance_all, importance_content, length FROM ablation_units').fetchall()
+assert len(units) == 2 * (1 + 2 * 3)
+value = {u[:3]: u[3:] for u in units}
+documents = sorted({u[2] for u in units})
+mean = lambda x: sum(x) / len(x)
+for r in rows:  # the table again, from what each document says
+    m = ('log_likelihood', 'importance_all', 'importance_content', 'length').index(r['measure'])
+    change = lambda e, draw, d: value[e, draw, d][m] - (value['none', -1, d][m] if m in (0, 3) else 0)
+    each = []
+    for d in documents:
+        if r['heads'] == 'none':
+            each.append(value['none', -1, d][m])
+        else:
+            parts = {'chosen': change(r['edit'], -1, d), 'random': mean([change(r['edit'], k, d) for k in (0, 1)])}
+            parts['difference'] = parts['chosen'] - parts['random']
+            each.append(parts[r['heads']])
+    assert abs(r['value'] - mean(each)) < 1e-12, r
+END
+    salient verify study && expect 0
+    salient summarize study --with lead --lengths 4,8 && salient importance study && expect 0
+    salient heads study --model "$MODEL" --by lead --permutations 0 --evidence received && expect 0
+    salient "${ablate[@]}" --by lead --regenerate --limit 1
+    expect 1
+    grep -qF 'the summaries of lead were made by no local model (lead)' err
+    salient "${ablate[@]}" --by smol --chat-template x
+    usage_error ' ablate: --chat-template belongs to --regenerate' 'example: salient ablate mystudy --model model.gguf --regenerate'
+}
