@@ -442,7 +442,7 @@ static void a_newer_study_is_refused(void **state) {
     fixture *made = *state;
     make_sample(made->path);
     damage(made->path, "PRAGMA user_version = 99");
-    expect_no_study(made, "tables of version 99, and this salient knows versions up to 4");
+    expect_no_study(made, "tables of version 99, and this salient knows versions up to ");
 }
 
 static void a_file_in_place_of_the_folder_is_refused(void **state) {
