@@ -165,6 +165,38 @@ static void files_appear_whole_or_not_at_all(void **state) {
     remove_scratch_folder(folder);
 }
 
+static void what_a_killed_writer_left_is_taken_over(void **state) {
+    (void)state;
+    char folder[64], path[96], command[160];
+    sal_error err = {0};
+    sal_output *first = NULL, *second = NULL;
+    sal_buffer content = {0};
+    make_scratch_folder(folder);
+    snprintf(path, sizeof path, "%s/out.txt", folder);
+    snprintf(command, sizeof command, "echo 'half of something longer than what comes' >%s.partial",
+             path);
+    assert_int_equal(system(command), 0);
+    assert_ok(write_file(path, "whole", &err));
+    assert_ok(sal_file_read_all(path, 100, &content, &err));
+    assert_string_equal(content.bytes, "whole");
+    snprintf(command, sizeof command, "ls -A %s | wc -l | grep -qx 1", folder);
+    assert_int_equal(system(command), 0);
+
+    /* two at once: each has a file of its own, the last one to finish has its way */
+    assert_ok(sal_output_open(path, &first, &err));
+    assert_ok(sal_output_open(path, &second, &err));
+    const sal_sink sinks[] = {sal_output_sink(first), sal_output_sink(second)};
+    assert_ok(sal_sink_string(&sinks[0], "first", &err));
+    assert_ok(sal_sink_string(&sinks[1], "second", &err));
+    assert_ok(sal_output_commit(second, &err));
+    assert_ok(sal_output_commit(first, &err));
+    assert_ok(sal_file_read_all(path, 100, &content, &err));
+    assert_string_equal(content.bytes, "first");
+    assert_int_equal(system(command), 0);
+    sal_buffer_free(&content);
+    remove_scratch_folder(folder);
+}
+
 /* A file renamed over a pipe or a device (/dev/null, for root) would take its name. */
 static void pipes_are_written_in_place_and_links_followed(void **state) {
     (void)state;
@@ -277,6 +309,7 @@ int main(void) {
         cmocka_unit_test(draws_are_equal_on_every_machine),
         cmocka_unit_test(seeds_of_items_depend_on_the_item_alone),
         cmocka_unit_test(files_appear_whole_or_not_at_all),
+        cmocka_unit_test(what_a_killed_writer_left_is_taken_over),
         cmocka_unit_test(pipes_are_written_in_place_and_links_followed),
         cmocka_unit_test(a_spool_keeps_what_was_written_and_leaves_no_file),
         cmocka_unit_test(reads_name_the_file_and_respect_the_limit),

@@ -26,7 +26,7 @@ void sal_file_close(sal_file *file);
 int sal_file_read_all(const char *path, size_t limit, sal_buffer *out,
                       sal_error *err) SAL_MUST_CHECK;
 
-/** A file being written beside its final place: path.partial-PID, renamed on commit. A link is followed: what it names is
+/** A file being written beside its final place: path.partial (what a killed writer left there is taken over), renamed on commit. A link is followed: what it names is
  *  replaced, with the rights it had. A device or pipe (/dev/stdout, a FIFO) is written in place. */
 typedef struct sal_output sal_output;
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ struct sal_file {
 struct sal_output {
     int descriptor;
     char *path;
+    bool in_place;
     char *partial; /* NULL: written in place */
     char *block;   /* writes are gathered: callers write a field at a time */
     size_t used;
@@ -107,14 +109,14 @@ int sal_file_read_all(const char *path, size_t limit, sal_buffer *out, sal_error
     return status;
 }
 
-/* Close, remove what was written so far, free. */
+/* Remove what was written so far, close, free. */
 void sal_output_discard(sal_output *output) {
     if (output == NULL)
         return;
     if (output->descriptor >= 0) {
-        (void)sal_system_close(output->descriptor);
-        if (output->partial != NULL)
+        if (output->partial != NULL) /* while it is still ours */
             (void)sal_system_unlink(output->partial);
+        (void)sal_system_close(output->descriptor);
     }
     sal_free(output->path);
     sal_free(output->partial);
@@ -131,7 +133,7 @@ static bool is_in_place(const char *path, const struct stat *info) {
 }
 
 /* Where the bytes go. A link keeps pointing where it did: what it names is replaced.
- * out    output->path, and ->partial unless it is written in place; *mode rights of what stands there */
+ * out    output->path and ->in_place; *mode rights of what stands there */
 static int choose_place(const char *path, sal_output *output, int *mode, sal_error *err) {
     struct stat info;
     char behind[PATH_MAX];
@@ -144,12 +146,36 @@ static int choose_place(const char *path, sal_output *output, int *mode, sal_err
     output->path = sal_copy_string(linked ? behind : path);
     if (output->path == NULL)
         return sal_fail_memory(err, path);
-    if (in_place)
-        return SAL_OK;
-    sal_buffer partial = {0};
-    int status =
-        sal_buffer_add_format(&partial, err, "%s.partial-%ld", output->path, (long)getpid());
-    output->partial = partial.bytes;
+    output->in_place = in_place;
+    return SAL_OK;
+}
+
+/* Hold the file under its name: a lock of the kernel's, which ends with the process. Between our opening and our locking its last
+ * owner may have renamed it into place. */
+static bool take_over(int descriptor, const char *name) {
+    struct stat ours, named;
+    return flock(descriptor, LOCK_EX | LOCK_NB) == 0 && fstat(descriptor, &ours) == 0 &&
+           stat(name, &named) == 0 && ours.st_dev == named.st_dev && ours.st_ino == named.st_ino &&
+           S_ISREG(ours.st_mode) && ftruncate(descriptor, 0) == 0;
+}
+
+/* PATH.partial, so that what a killed writer left is taken over by the next one; where another process holds it,
+ * PATH.partial-NUMBER. */
+static int open_partial(sal_output *output, int mode, sal_error *err) {
+    const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+    sal_buffer name = {0};
+    int status = sal_buffer_add_format(&name, err, "%s.partial", output->path);
+    if (status == SAL_OK) {
+        output->descriptor = sal_system_open(name.bytes, flags, mode);
+        if (output->descriptor >= 0 && !take_over(output->descriptor, name.bytes)) {
+            (void)sal_system_close(output->descriptor);
+            output->descriptor = -1;
+            status = sal_buffer_add_format(&name, err, "-%ld", (long)getpid());
+            if (status == SAL_OK)
+                output->descriptor = sal_system_open(name.bytes, flags | O_TRUNC, mode);
+        }
+    }
+    output->partial = name.bytes;
     return status;
 }
 
@@ -167,9 +193,12 @@ int sal_output_open(const char *path, sal_output **out, sal_error *err) {
         status = sal_fail_memory(err, path);
         goto done;
     }
-    const int made = output->partial != NULL ? O_CREAT | O_TRUNC : 0;
-    output->descriptor = sal_system_open(output->partial != NULL ? output->partial : output->path,
-                                         O_WRONLY | O_CLOEXEC | made, mode);
+    if (output->in_place)
+        output->descriptor = sal_system_open(output->path, O_WRONLY | O_CLOEXEC, mode);
+    else
+        status = open_partial(output, mode, err);
+    if (status != SAL_OK)
+        goto done;
     if (output->descriptor < 0) {
         status = fail_errno(err, path, "cannot be written");
         goto done;
@@ -218,20 +247,27 @@ sal_sink sal_output_sink(sal_output *output) {
     return (sal_sink){write_output, output};
 }
 
+/* Nothing is left to be removed. */
+static void finish(sal_output *output) {
+    sal_free(output->partial);
+    output->partial = NULL;
+}
+
 int sal_output_commit(sal_output *output, sal_error *err) {
     int status = flush(output, err);
     if (status == SAL_OK && output->partial != NULL && sal_system_sync(output->descriptor) != 0 &&
         errno != EINVAL && errno != ENOTSUP)
         status = fail_errno(err, output->path, "cannot be written to disk");
     if (status == SAL_OK) {
+        const int hold = dup(output->descriptor); /* keeps the lock until the file has its name */
         int closed = sal_system_close(output->descriptor);
-        output->descriptor = -1;
+        output->descriptor = hold;
         if (closed != 0)
             status = fail_errno(err, output->path, "cannot be written to disk");
         else if (output->partial != NULL && sal_system_rename(output->partial, output->path) != 0)
             status = fail_errno(err, output->path, "cannot be put in place");
-        if (status != SAL_OK && output->partial != NULL)
-            (void)sal_system_unlink(output->partial);
+        else
+            finish(output);
     }
     sal_output_discard(output);
     return status;
