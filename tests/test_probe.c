@@ -10,6 +10,7 @@
 #include "salient/probe.h"
 #include "salient/random.h"
 #include "salient/states.h"
+#include "scratch_group.h"
 #include "test_study_sample.h"
 
 enum { LAYERS = 3, WIDTH = 48, WORDS = 60, TYPES = 400, DOCUMENTS = 30, K = 10 };
@@ -102,7 +103,7 @@ static void put_importance(sal_study *study, const planted *p, int64_t document,
 static void plant(const char *path, world kind, uint64_t seed, int documents) {
     sal_error err = {0};
     static planted p;
-    char folder[300];
+    char states[300];
     int64_t keys[2];
     char *folders[2] = {NULL};
     sal_random_seed(&p.random, seed);
@@ -113,8 +114,8 @@ static void plant(const char *path, world kind, uint64_t seed, int documents) {
     }
     sal_study *study = open_study(path, SAL_STUDY_CREATE);
     const int64_t by = add_summarizer(study, "tiny", "model", "{}");
-    snprintf(folder, sizeof folder, "%s/states", path);
-    assert_int_equal(mkdir(folder, 0777), 0);
+    snprintf(states, sizeof states, "%s/states", path);
+    assert_int_equal(mkdir(states, 0777), 0);
     for (int protocol = 0; protocol < 2; protocol++) {
         const sal_state_set set = {.model = "tiny",
                                    .digest = "0123456789abcdef0123456789abcdef"
@@ -127,8 +128,8 @@ static void plant(const char *path, world kind, uint64_t seed, int documents) {
                                    .layers = "[0,1,2]",
                                    .width = WIDTH};
         assert_ok(sal_study_put_state_set(study, &set, &keys[protocol], &folders[protocol], &err));
-        snprintf(folder, sizeof folder, "%s/states/%s", path, folders[protocol]);
-        assert_int_equal(mkdir(folder, 0777), 0);
+        snprintf(states, sizeof states, "%s/states/%s", path, folders[protocol]);
+        assert_int_equal(mkdir(states, 0777), 0);
     }
     for (int d = 0; d < documents; d++) {
         char id[16], text[80];
@@ -198,20 +199,6 @@ static void assert_zero_inside(const sal_probe_result *r) {
     if (!(r->low <= 0 && r->high >= 0))
         fail_msg("%s %s of layer %d: %.3f [%.3f, %.3f] leaves out 0", r->control, r->metric,
                  r->layer, r->value, r->low, r->high);
-}
-
-static char folder[64];
-
-static int set_up(void **state) {
-    (void)state;
-    make_scratch_folder(folder);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    remove_scratch_folder(folder);
-    return 0;
 }
 
 static void a_signal_is_found_in_its_layer_and_nowhere_else(void **state) {

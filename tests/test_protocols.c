@@ -5,20 +5,7 @@
 #include "salient/importance.h"
 #include "salient/probe.h"
 #include "salient/protocols.h"
-
-static char folder[64];
-
-static int set_up(void **state) {
-    (void)state;
-    make_scratch_folder(folder);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    remove_scratch_folder(folder);
-    return 0;
-}
+#include "scratch_group.h"
 
 static sal_protocol_list *rows_of(sal_study *study) {
     sal_error err = {0};

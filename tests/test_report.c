@@ -2,12 +2,10 @@
 
 #include "testing.h"
 
-#include <jansson.h>
 #include <unistd.h>
 
 #include "report/report_internal.h"
-#include "salient/file.h"
-#include "salient/report.h"
+#include "report_page.h"
 
 #define HOSTILE "</script><img src=x onerror=alert(1)>&amp;\xE2\x80\xA8"
 #define TEXT                                                                                       \
@@ -170,38 +168,8 @@ static sal_buffer write_report(const fixture *f, const sal_report_options *optio
     return read_report(f);
 }
 
-/* The JSON of the n-th element that begins so; NULL when there are not so many. */
-static json_t *json_block(const sal_buffer *page, const char *start, int n) {
-    const char *at = page->bytes;
-    json_error_t error;
-    json_t *json = NULL;
-
-    for (int i = 0; i <= n; i++) {
-        at = strstr(at, start);
-        if (at == NULL)
-            return NULL;
-        at += strlen(start);
-    }
-    json = json_loadb(at, (size_t)(strstr(at, "</script>") - at), 0, &error);
-    if (json == NULL)
-        fail_msg("block %d of %s: %s", n, start, error.text);
-    return json;
-}
-
-static json_t *study_block(const sal_buffer *page) {
-    return json_block(page, "<script type=\"application/json\" id=\"study-data\">", 0);
-}
-
 static json_t *document_block(const sal_buffer *page, int n) {
     return json_block(page, "<script type=\"application/json\" class=\"document-data\">", n);
-}
-
-static int occurrences(const sal_buffer *page, const char *text) {
-    int count = 0;
-
-    for (const char *at = page->bytes; (at = strstr(at, text)) != NULL; at += strlen(text))
-        count++;
-    return count;
 }
 
 static const char *string_at(const json_t *object, const char *key) {

@@ -2,29 +2,13 @@
  * level by level, and names and words of strangers stay data. */
 #include "test_study_sample.h"
 
-#include <jansson.h>
-
-#include "salient/file.h"
+#include "report_page.h"
 #include "salient/heads.h"
 #include "salient/probe.h"
 #include "salient/protocols.h"
-#include "salient/report.h"
+#include "scratch_group.h"
 
 #define HOSTILE "</script><script>document.title='OWNED'</script>"
-
-static char folder[64];
-
-static int set_up(void **state) {
-    (void)state;
-    make_scratch_folder(folder);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    remove_scratch_folder(folder);
-    return 0;
-}
 
 /* ---- a study with something in every table --------------------------------------------------------------------- */
 
@@ -142,32 +126,8 @@ static sal_study *fill(const char *name, bool scores, bool results) {
 }
 
 static sal_buffer write_report(sal_study *study, const sal_report_options *options) {
-    sal_error err = {0};
-    sal_buffer page = {0};
     char path[160];
-    below(folder, "report.html", path);
-    assert_ok(sal_report_write(study, path, options, NULL, &err));
-    assert_ok(sal_file_read_all(path, (size_t)1 << 28, &page, &err));
-    return page;
-}
-
-static size_t occurrences(const sal_buffer *page, const char *text) {
-    size_t count = 0;
-    for (const char *at = page->bytes; (at = strstr(at, text)) != NULL; at += strlen(text))
-        count++;
-    return count;
-}
-
-static json_t *study_block(const sal_buffer *page) {
-    static const char start[] = "<script type=\"application/json\" id=\"study-data\">";
-    const char *at = strstr(page->bytes, start);
-    json_error_t where;
-    assert_non_null(at);
-    at += strlen(start);
-    json_t *block = json_loadb(at, (size_t)(strstr(at, "</script>") - at), 0, &where);
-    if (block == NULL)
-        fail_msg("line %d: %s", where.line, where.text);
-    return block;
+    return write_page(study, below(folder, "report.html", path), options);
 }
 
 /* ---- what is there --------------------------------------------------------------------------------------------- */

@@ -7,8 +7,8 @@
 #include "salient/study.h"
 
 /** Fold a path below a scratch folder into room. */
-static inline const char *below(const char *folder, const char *name, char room[160]) {
-    snprintf(room, 160, "%s/%s", folder, name);
+static inline const char *below(const char *scratch, const char *name, char room[160]) {
+    snprintf(room, 160, "%s/%s", scratch, name);
     return room;
 }
 
