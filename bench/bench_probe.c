@@ -133,15 +133,15 @@ static double pearson(const bench *self, const double *predictions) {
 static void *work(void *argument) {
     share *own = argument;
     const bench *self = own->self;
+    const split_rounds rounds = {
+        .parts = PARTS, .learnt = PARTS, .rounds = 1, .test = {TEST}, .development = {DEVELOPMENT}};
     const train_data data = {.x = self->x,
                              .F = self->width,
                              .y = self->y,
                              .start = self->start,
                              .documents = self->rows / WORDS,
                              .part = self->part,
-                             .parts = PARTS,
-                             .test = TEST,
-                             .development = DEVELOPMENT};
+                             .rounds = &rounds};
     double *predictions = sal_calloc(self->rows, sizeof *predictions);
     own->status = predictions == NULL ? SAL_ENOMEM : SAL_OK;
     for (size_t n = own->first; own->status == SAL_OK && n < own->networks; n += own->step) {

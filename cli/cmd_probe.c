@@ -1,15 +1,16 @@
 /* salient probe: where importance can be read in hidden states. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "choices.h"
 #include "commands.h"
 #include "json.h"
 #include "probe_view.h"
 #include "salient/probe.h"
 #include "salient/states.h"
 #include "session.h"
-#include "suggest.h"
 
 static const char *const kinds[] = {"linear", "mlp", "all-layers", "article",
                                     NULL};               /* in the order of sal_probe_kind */
@@ -30,6 +31,8 @@ struct probe_options {
     uint64_t seed;
     int64_t epochs;
     int64_t limit;
+    const char *train_on, *test_on;
+    const char *other_corpus, *other_by;
     const char *arrays;
     const char *audit;
 };
@@ -37,6 +40,7 @@ struct probe_options {
 #define AT(field) offsetof(struct probe_options, field)
 #define WHAT "What to probe"
 #define HOW "How"
+#define TRANSFER "From one corpus or importance to another"
 static const struct option_row rows[] = {
     {"model", 'm', OPTION_TEXT, AT(model), NULL, 0, 0, "FILE", NULL, WHAT,
      "the model, or its name in the study (default: the only one with states); states that a "
@@ -63,6 +67,16 @@ static const struct option_row rows[] = {
     {"seed", 0, OPTION_SEED, AT(seed), "1", 0, 0, "N", NULL, HOW, "seed of everything random"},
     {"epochs", 0, OPTION_COUNT, AT(epochs), NULL, 1, 10000, "N", NULL, HOW,
      "of a network (default: the preset's, else 20)"},
+    {"train-on", 0, OPTION_TEXT, AT(train_on), NULL, 0, 0, "STUDY", NULL, TRANSFER,
+     "learn from that study (it may be the same one) and test on this one"},
+    {"test-on", 0, OPTION_TEXT, AT(test_on), NULL, 0, 0, "STUDY", NULL, TRANSFER,
+     "learn from this study and test on that one"},
+    {"other-corpus", 0, OPTION_TEXT, AT(other_corpus), NULL, 0, 0, "NAME", NULL, TRANSFER,
+     "that study's corpus (default: the one of the same name, else the only one)"},
+    {"other-by", 0, OPTION_TEXT, AT(other_by), NULL, 0, 0, "NAME", NULL, TRANSFER,
+     "importance there (default: by the summarizer of the same name, else the only one made with "
+     "the "
+     "model)"},
     {"arrays", 0, OPTION_TEXT, AT(arrays), NULL, 0, 0, "DIR", NULL, "Output",
      "write what the probes saw and predicted as .npy files below DIR (X, y, groups, split, "
      "predictions)"},
@@ -71,6 +85,12 @@ static const struct option_row rows[] = {
      "states), "
      "whoever made it"},
     {0}};
+
+static const char *control_name(int control) {
+    return sal_probe_control_name((sal_probe_control)control);
+}
+
+static const struct choices controls = {"controls", "all, none, ", SAL_CONTROLS, control_name};
 
 /* "all", "none", "position,mdl". return 0 or SAL_EINVAL */
 static int parse_controls(const char *text, bool flags[SAL_CONTROLS], struct usage_error *usage) {
@@ -81,39 +101,24 @@ static int parse_controls(const char *text, bool flags[SAL_CONTROLS], struct usa
     if (all || strcmp(text, "none") == 0) {
         return 0;
     }
-    for (const char *at = text;; at++) {
-        char word[40];
-        const size_t length = strcspn(at, ",");
-        struct suggestion suggestion;
-        int found = -1;
-        (void)snprintf(word, sizeof word, "%.*s", (int)(length < 39 ? length : 39), at);
-        suggest_start(&suggestion, word);
-        for (int c = 0; c < SAL_CONTROLS; c++) {
-            const char *name = sal_probe_control_name((sal_probe_control)c);
-            suggest_offer(&suggestion, name);
-            found = strcmp(name, word) == 0 ? c : found;
-        }
-        if (found < 0) {
-            return usage_fail(
-                usage,
-                "--controls takes all, none, position, frequency, surface, task, random, "
-                "mdl, gap",
-                "--controls: there is no '%s'%s%s%s", word,
-                suggestion.nearest != NULL ? "; did you mean " : "",
-                suggestion.nearest != NULL ? suggestion.nearest : "",
-                suggestion.nearest != NULL ? "?" : "");
-        }
-        flags[found] = true;
-        at += length;
-        if (*at == '\0') {
-            return 0;
-        }
-    }
+    return choices_parse(&controls, text, flags, usage);
 }
 
 static int check(const void *config, struct usage_error *usage) {
     const struct probe_options *options = config;
     bool flags[SAL_CONTROLS];
+    const bool transfer = options->train_on != NULL || options->test_on != NULL;
+    if (options->train_on != NULL && options->test_on != NULL) {
+        return usage_fail(usage, "the study that is named first is the other side",
+                          "--train-on and --test-on exclude each other");
+    }
+    if (!transfer && (options->other_corpus != NULL || options->other_by != NULL)) {
+        return usage_fail(usage,
+                          "example: salient probe mystudy --corpus news --train-on mystudy "
+                          "--other-corpus dialogues",
+                          "%s belongs to --train-on or --test-on",
+                          options->other_corpus != NULL ? "--other-corpus" : "--other-by");
+    }
     return options->attention && options->kind != SAL_PROBE_ARTICLE
                ? usage_fail(usage, "example: --probe article --attention",
                             "--attention belongs to --probe article")
@@ -139,6 +144,12 @@ static sal_probe_options request_of(const struct probe_options *options) {
     request.epochs = options->epochs > 0 ? (int)options->epochs : 0;
     request.threads = (int)options->common.threads;
     request.export_folder = options->arrays;
+    request.other_name = options->train_on != NULL ? options->train_on : options->test_on;
+    request.transfer = options->train_on != NULL  ? SAL_TRANSFER_TRAIN_ON
+                       : options->test_on != NULL ? SAL_TRANSFER_TEST_ON
+                                                  : SAL_TRANSFER_NONE;
+    request.other_corpus = options->other_corpus;
+    request.other_by = options->other_by;
     return request;
 }
 
@@ -298,9 +309,23 @@ static int run_audit(struct session *session, const struct probe_options *option
     return session_exit(session, status, NULL);
 }
 
+/* A transfer's other side; the same study is opened but once. */
+static int open_other(struct session *session, sal_study *study, sal_probe_options *request) {
+    struct stat here, there;
+    if (request->transfer == SAL_TRANSFER_NONE) {
+        return 0;
+    }
+    if (stat(session->arguments[0], &here) == 0 && stat(request->other_name, &there) == 0 &&
+        here.st_dev == there.st_dev && here.st_ino == there.st_ino) {
+        request->other = study;
+        return 0;
+    }
+    return sal_study_open(request->other_name, SAL_STUDY_READ, &request->other, &session->error);
+}
+
 static int run(struct session *session, void *config) {
     const struct probe_options *options = config;
-    const sal_probe_options request = request_of(options);
+    sal_probe_options request = request_of(options);
     sal_study *study = NULL;
     sal_tally tally = {0};
     if (options->audit != NULL) {
@@ -308,7 +333,13 @@ static int run(struct session *session, void *config) {
     }
     int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
     if (status == 0) {
+        status = open_other(session, study, &request);
+    }
+    if (status == 0) {
         status = compute(session, study, options, &request, &tally);
+    }
+    if (request.other != study) {
+        status = session_close(session, request.other, status);
     }
     if (status == 0) {
         status = show(session, study, options, &request);
@@ -322,7 +353,10 @@ static const char *const examples[] = {
     "salient probe mystudy --model model.gguf",
     "salient probe mystudy --model model.gguf --probe mlp --preset small --controls random --limit "
     "100",
-    "salient probe mystudy --model model.gguf --protocol paper --controls none", NULL};
+    "salient probe mystudy --model model.gguf --protocol paper --controls none",
+    "salient probe mystudy --train-on another",
+    "salient probe mystudy --corpus news --train-on mystudy --other-corpus dialogues",
+    NULL};
 static const struct option_row *const options_of_probe[] = {
     rows, options_corpus, options_protocol, options_json, options_threads, options_gpu, NULL};
 
@@ -337,7 +371,12 @@ const struct command command_probe = {
     "an online code.\n\n"
     "Near-duplicate documents stay on one side of the split; below 50 documents five folds are "
     "used. The paper's protocol splits pairs of document and word at random; the gap shows what "
-    "each of its choices adds.",
+    "each of its choices adds.\n\n"
+    "--train-on and --test-on show what carries over: a probe learns from one corpus, or from the "
+    "importance by one summarizer, and is tested on another. Both sides need states of the same "
+    "model; a document that is on both sides, or nearly, is never tested by a probe that has "
+    "learnt "
+    "from it.",
     examples,
     options_of_probe,
     sizeof(struct probe_options),

@@ -150,10 +150,9 @@ static int print_table(const struct probe_view *view, const sal_probe_table *tab
     }
     if (status == 0 && any != NULL && any->documents + any->undefined >= ENOUGH_DOCUMENTS &&
         any->documents + any->undefined < ONE_SPLIT_DOCUMENTS && a->protocol == SAL_STRICT) {
-        status = sal_sink_string(&view->sink,
-                                 "  five folds: probes share training documents, so intervals are "
-                                 "somewhat narrow\n",
-                                 err);
+        status = sal_sink_string(
+            &view->sink,
+            "  five folds: probes share training documents, and intervals are wider for it\n", err);
     }
     table_free(&out);
     return status;

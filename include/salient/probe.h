@@ -53,6 +53,13 @@ typedef enum sal_probe_preset {
     SAL_PRESET_COMPREHENSIVE /* all documents and layers, 20 epochs; French: 30, patience 5 */
 } sal_probe_preset;
 
+/** Transfer: the probe learns from documents on one side and is tested on those of the other. */
+typedef enum sal_probe_transfer {
+    SAL_TRANSFER_NONE,
+    SAL_TRANSFER_TRAIN_ON, /* the other side is learnt from */
+    SAL_TRANSFER_TEST_ON   /* the other side is tested */
+} sal_probe_transfer;
+
 typedef struct sal_probe_options {
     const char
         *model;     /* GGUF file or the model's name in the study; NULL: the only one with states */
@@ -70,6 +77,13 @@ typedef struct sal_probe_options {
     uint64_t seed;
     int epochs;  /* of a network; 0: the preset's, else METHODS 4's */
     int threads; /* 0: one per processor */
+    /* A transfer's other side: a study (which may be this one), one of its corpora and whose importance. Results belong to this study's
+     * corpus and summarizer, with the other side in their options. */
+    sal_probe_transfer transfer;
+    sal_study *other;         /* borrowed; reading is enough */
+    const char *other_name;   /* its path; results have the last part of it */
+    const char *other_corpus; /* NULL: of the same name, else the only one */
+    const char *other_by;     /* NULL: of the same name, else the only one made with the model */
     const char *
         export_folder; /* X_<layer>.npy, y.npy, groups.npy, split.npy, predictions of each corpus; NULL: none */
 } sal_probe_options;
@@ -80,11 +94,14 @@ sal_probe_options sal_probe_defaults(void);
 /** Documents of each corpus that are looked at: limit, else the preset's; < 0: all. */
 int64_t sal_probe_limit(const sal_probe_options *options);
 
-/** Train and score, and replace the results of each corpus (one transaction each). Probes of strict predict standardised states by
+/** Train and score, and replace the results of each corpus (one transaction each). A transfer needs states of one model (by its hash), one
+ *  protocol, pooling and layers on both sides; its documents are split so that no near-duplicate of a tested one is learnt from, and it has
+ *  neither gaps nor an online code. Probes of strict predict standardised states by
  *  documents that are not near-duplicates of any they learnt from; those of paper raw states by random pairs. Trainings of networks that
  *  are finished are kept: an interrupted run goes on with the same numbers.
  *  out    *tally added to: done = probes trained, kept = those taken from an interrupted run; failed = documents without states or importance
- *  errs   SAL_ENOTFOUND (no states: names salient states), SAL_EINVAL (too few documents, a layer that is not there), SAL_ECANCELLED, ...
+ *  errs   SAL_ENOTFOUND (no states: names salient states), SAL_EINVAL (too few documents, a layer that is not there; a transfer between
+ *         two models or kinds of states, or onto itself), SAL_ECANCELLED, ...
  *  cost   linear: N D² multiplications a layer, memory of one document and 8 D² bytes a part of the split; networks: the states of one
  *         layer (all-layers: of all) of all documents */
 int sal_probe_run(sal_study *study, const sal_probe_options *options, const sal_progress *progress,

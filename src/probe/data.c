@@ -15,6 +15,7 @@ enum { ZERO_WORDS = 50, CLASSES_AT_MOST = 21, ROWS_AT_LEAST = 2 };
 void probe_data_free(probe_data *data) {
     sal_strings_free(data->words, data->rows);
     sal_free(data->keys);
+    sal_free(data->side);
     sal_free(data->hashes);
     sal_free(data->group);
     sal_free(data->start);
@@ -28,13 +29,14 @@ void probe_data_free(probe_data *data) {
 /* ---- rows of one document ----------------------------------------------------------------------------------- */
 
 typedef struct loader {
-    sal_study *study;
-    const sal_text *text;
-    const sal_state_set *set;
+    const probe_side *side; /* at work */
     const probe_selection *selection;
+    unsigned char number; /* of the side */
+    const sal_text *text;
     probe_data *data;
     size_t row_capacity;
     sal_word_index types;
+    uint32_t *signatures; /* [D,SPLIT_HASHES] */
 } loader;
 
 static const sal_importance_row *find_importance(const sal_importance_list *list,
@@ -176,6 +178,7 @@ static int add_document(loader *load, const sal_document *document, const probe_
         status = add_rows(load, document, list, importance, chosen, stopwords, err);
     if (status == SAL_OK && d->rows - before >= ROWS_AT_LEAST) {
         d->keys[d->documents] = document->key;
+        d->side[d->documents] = load->number;
         (void)snprintf(d->hashes[d->documents], 65, "%.64s", document->hash);
         d->start[++d->documents] = d->rows;
         if (importance->of + 1 > d->classes)
@@ -191,19 +194,20 @@ static int add_document(loader *load, const sal_document *document, const probe_
     return status;
 }
 
-static int load_document(loader *load, int64_t key, uint32_t *signatures, sal_error *err) {
+static int load_document(loader *load, int64_t key, sal_error *err) {
     sal_document *document = NULL;
     sal_importance_list *importance = NULL;
     sal_safetensors *file = NULL;
     probe_shard_words list = {0};
     char path[1000] = "";
     const size_t before = load->data->documents;
-    int status = sal_study_get_document(load->study, key, &document, err);
+    sal_study *study = load->side->study;
+    int status = sal_study_get_document(study, key, &document, err);
     if (status == SAL_OK)
-        status = sal_study_get_importance(load->study, key, load->selection->summarizer,
+        status = sal_study_get_importance(study, key, load->selection->summarizer,
                                           load->selection->protocol, &importance, err);
     if (status == SAL_OK)
-        status = probe_shard_open(load->study, load->set->key, key, &file, path, err);
+        status = probe_shard_open(study, load->side->set->key, key, &file, path, err);
     if (status == SAL_OK &&
         (importance == NULL || importance->of == 0 || importance->inputs[0] == '\0'))
         load->data->without_importance++;
@@ -215,7 +219,7 @@ static int load_document(loader *load, int64_t key, uint32_t *signatures, sal_er
             status = add_document(load, document, &list, importance, err);
         if (status == SAL_OK && load->data->documents > before)
             status = split_signature(load->text, document->text, document->text_length,
-                                     signatures + before * SPLIT_HASHES, err);
+                                     load->signatures + before * SPLIT_HASHES, err);
         if (status != SAL_OK)
             status = sal_fail_in(err, status, "%.300s", path);
     }
@@ -226,31 +230,56 @@ static int load_document(loader *load, int64_t key, uint32_t *signatures, sal_er
     return status;
 }
 
-int probe_data_load(sal_study *study, const sal_text *text, const sal_state_set *set,
-                    const probe_selection *selection, probe_data *data, sal_error *err) {
-    loader load = {.study = study, .text = text, .set = set, .selection = selection, .data = data};
+/* Room for count more documents. */
+static int grow_documents(loader *load, size_t count, sal_error *err) {
+    probe_data *d = load->data;
+    const size_t room = d->documents + count + 1; /* starts are one more than documents */
+    const struct {
+        void **array;
+        size_t size;
+    } arrays[] = {{(void **)&d->keys, sizeof *d->keys},
+                  {(void **)&d->side, sizeof *d->side},
+                  {(void **)&d->hashes, sizeof *d->hashes},
+                  {(void **)&d->group, sizeof *d->group},
+                  {(void **)&d->start, sizeof *d->start},
+                  {(void **)&load->signatures, SPLIT_HASHES * sizeof *load->signatures}};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        void *larger = sal_realloc(*arrays[i].array, room, arrays[i].size);
+        if (larger == NULL)
+            return sal_fail_memory(err, "documents of a probe");
+        *arrays[i].array = larger;
+    }
+    d->start[d->documents] = d->rows;
+    return SAL_OK;
+}
+
+static int load_side(loader *load, sal_error *err) {
     int64_t *keys = NULL;
     size_t count = 0;
-    uint32_t *signatures = NULL;
-    int status =
-        sal_study_document_keys(study, selection->corpus, selection->limit, &keys, &count, err);
-    if (status != SAL_OK)
-        return status;
-    data->keys = sal_calloc(count, sizeof *data->keys);
-    data->hashes = sal_calloc(count, sizeof *data->hashes);
-    data->group = sal_calloc(count, sizeof *data->group);
-    data->start = sal_calloc(count + 1, sizeof *data->start);
-    signatures = sal_calloc(count, SPLIT_HASHES * sizeof *signatures);
-    if (data->keys == NULL || data->hashes == NULL || data->group == NULL || data->start == NULL ||
-        signatures == NULL)
-        status = sal_fail_memory(err, "documents of a probe");
-    for (size_t i = 0; status == SAL_OK && i < count; i++)
-        status = load_document(&load, keys[i], signatures, err);
+    int status = sal_study_document_keys(load->side->study, load->selection->corpus,
+                                         load->selection->limit, &keys, &count, err);
     if (status == SAL_OK)
-        status = split_groups(signatures, data->documents, data->group, err);
+        status = grow_documents(load, count, err);
+    for (size_t i = 0; status == SAL_OK && i < count; i++)
+        status = load_document(load, keys[i], err);
+    sal_free(keys);
+    return status;
+}
+
+int probe_data_load(const probe_side *sides, const probe_selection *selections, size_t count,
+                    const sal_text *text, probe_data *data, sal_error *err) {
+    loader load = {.text = text, .data = data};
+    int status = SAL_OK;
+    for (size_t s = 0; status == SAL_OK && s < count; s++) {
+        load.side = &sides[s];
+        load.selection = &selections[s];
+        load.number = (unsigned char)s;
+        status = load_side(&load, err);
+    }
+    if (status == SAL_OK)
+        status = split_groups(load.signatures, data->documents, data->group, err);
     data->types = load.types.count;
     sal_word_index_free(&load.types);
-    sal_free(signatures);
-    sal_free(keys);
+    sal_free(load.signatures);
     return status;
 }

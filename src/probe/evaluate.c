@@ -105,13 +105,13 @@ static double of_document(const double *values, size_t documents, size_t documen
     return n > 0 ? sum / n : (double)NAN;
 }
 
-/* One draw: seeds anew, then documents anew among those that are defined. */
+/* One draw: seeds anew, then so many documents anew among those that are defined. */
 static double draw_mean(const double *values, size_t seeds, size_t documents, const size_t *defined,
-                        size_t count, sal_random *random, size_t *drawn) {
+                        size_t count, size_t taken, sal_random *random, size_t *drawn) {
     double sum = 0, n = 0;
     for (size_t s = 0; s < seeds; s++)
         drawn[s] = seeds > 1 ? sal_random_below(random, seeds) : 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < taken; i++) {
         const size_t d = defined[sal_random_below(random, count)];
         const double value = of_document(values, documents, d, drawn, seeds);
         if (!isnan(value)) {
@@ -123,14 +123,16 @@ static double draw_mean(const double *values, size_t seeds, size_t documents, co
 }
 
 static void draw_interval(const double *values, size_t seeds, size_t documents,
-                          const size_t *defined, uint64_t seed, size_t *drawn, double *means,
-                          probe_mean *mean) {
+                          const size_t *defined, double spread, uint64_t seed, size_t *drawn,
+                          double *means, probe_mean *mean) {
     sal_random random;
-    size_t count = 0;
+    size_t count = 0, taken = (size_t)((double)mean->defined / spread);
     sal_random_seed(&random, seed);
+    if (taken == 0)
+        taken = 1;
     for (size_t i = 0; i < SAL_STATS_DRAWS; i++) {
         const double value =
-            draw_mean(values, seeds, documents, defined, mean->defined, &random, drawn);
+            draw_mean(values, seeds, documents, defined, mean->defined, taken, &random, drawn);
         if (!isnan(value))
             means[count++] = value;
     }
@@ -141,8 +143,8 @@ static void draw_interval(const double *values, size_t seeds, size_t documents,
     mean->high = sal_stats_quantile(means, count, .975);
 }
 
-int probe_mean_of(const double *values, size_t seeds, size_t documents, uint64_t seed,
-                  probe_mean *mean, sal_error *err) {
+int probe_mean_of(const double *values, size_t seeds, size_t documents, double spread,
+                  uint64_t seed, probe_mean *mean, sal_error *err) {
     double sum = 0;
     size_t *defined = sal_calloc(documents + 2 * seeds, sizeof *defined);
     double *means = sal_calloc(SAL_STATS_DRAWS, sizeof *means);
@@ -167,7 +169,7 @@ int probe_mean_of(const double *values, size_t seeds, size_t documents, uint64_t
     if (mean->defined > 0)
         mean->value = sum / (double)mean->defined;
     if (mean->defined >= SAL_STATS_MINIMUM_UNITS)
-        draw_interval(values, seeds, documents, defined, seed, drawn, means, mean);
+        draw_interval(values, seeds, documents, defined, spread, seed, drawn, means, mean);
     sal_free(defined);
     sal_free(means);
     return SAL_OK;

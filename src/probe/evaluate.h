@@ -41,9 +41,12 @@ typedef struct probe_mean {
 } probe_mean;
 
 /** in     values [seeds,documents]; NaN left out; a document's value is its mean over seeds
- *  math   bootstrap over documents, and over seeds where there are several: each draw takes both anew, 2000 draws
+ *  in     spread: how many times the variance of independent documents the mean has, >= 1: predictions share probes, and with folds each
+ *         probe has learnt from documents that others are tested on. Nadeau & Bengio (2003): 1 + J n_test/n_train for J rounds
+ *  math   bootstrap over documents, and over seeds where there are several: each draw takes both anew, n/spread documents of the n that are
+ *         defined, 2000 draws
  *  errs   SAL_ENOMEM */
-int probe_mean_of(const double *values, size_t seeds, size_t documents, uint64_t seed,
-                  probe_mean *mean, sal_error *err) SAL_MUST_CHECK;
+int probe_mean_of(const double *values, size_t seeds, size_t documents, double spread,
+                  uint64_t seed, probe_mean *mean, sal_error *err) SAL_MUST_CHECK;
 
 #endif

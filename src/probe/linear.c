@@ -135,7 +135,7 @@ static int fit_round(work *w, size_t round, sal_error *err) {
     ridge_moments training = {0};
     int status = ridge_moments_open(w->F, w->job->R, &training, err);
     for (size_t p = 0; status == SAL_OK && p < rounds->parts; p++)
-        if (p != rounds->test[round] && p != rounds->development[round])
+        if (split_trains(rounds, round, p))
             ridge_moments_merge(&training, &w->parts[p], 1);
     if (status == SAL_OK)
         status =

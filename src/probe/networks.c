@@ -115,9 +115,8 @@ static int train_one(trainings *all, variant *v, size_t round, sal_error *err) {
                              .start = data->start,
                              .documents = data->documents,
                              .part = stage->part,
-                             .parts = stage->rounds.parts,
-                             .test = stage->rounds.test[round],
-                             .development = stage->rounds.development[round]};
+                             .rounds = &stage->rounds,
+                             .round = round};
     char digest[65];
     bool found = false;
     double *own = sal_calloc(data->rows, sizeof *own);

@@ -8,8 +8,8 @@
 #include "probe/evaluate.h"
 #include "salient/file.h"
 
-int probe_series_open(probe_series_list *list, size_t documents, sal_error *err) {
-    *list = (probe_series_list){.documents = documents};
+int probe_series_open(probe_series_list *list, size_t documents, double spread, sal_error *err) {
+    *list = (probe_series_list){.documents = documents, .spread = spread};
     return pthread_mutex_init(&list->mutex, NULL) == 0
                ? SAL_OK
                : sal_fail(err, SAL_ENOMEM, "out of memory: a lock");
@@ -78,10 +78,12 @@ static uint64_t seed_of(const probe_series *s, uint64_t seed) {
     return strtoull(text + 48, NULL, 16);
 }
 
-static int add_result(const probe_series *s, const double *values, size_t seeds, size_t documents,
-                      int64_t which, uint64_t seed, sal_probe_result *result, sal_error *err) {
+static int add_result(const probe_series_list *list, const probe_series *s, const double *values,
+                      size_t seeds, int64_t which, uint64_t seed, sal_probe_result *result,
+                      sal_error *err) {
     probe_mean mean;
-    const int status = probe_mean_of(values, seeds, documents, seed_of(s, seed), &mean, err);
+    const int status =
+        probe_mean_of(values, seeds, list->documents, list->spread, seed_of(s, seed), &mean, err);
     *result = (sal_probe_result){.words = s->words,
                                  .layer = s->layer,
                                  .control = s->control,
@@ -115,10 +117,10 @@ int probe_series_summarise(probe_series_list *list, uint64_t seed, sal_probe_res
         for (size_t s = i; status == SAL_OK && s < end; s++)
             memcpy(values + (s - i) * documents, list->items[s].values, documents * sizeof *values);
         if (status == SAL_OK)
-            status = add_result(&list->items[i], values, end - i, documents, -1, seed,
+            status = add_result(list, &list->items[i], values, end - i, -1, seed,
                                 &(*results)[(*count)++], err);
         for (size_t s = i; status == SAL_OK && s < end && list->items[s].seed >= 0; s++)
-            status = add_result(&list->items[s], list->items[s].values, 1, documents,
+            status = add_result(list, &list->items[s], list->items[s].values, 1,
                                 list->items[s].seed, seed, &(*results)[(*count)++], err);
         sal_free(values);
     }

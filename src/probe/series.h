@@ -21,10 +21,12 @@ typedef struct probe_series_list {
     probe_series *items;
     size_t count, capacity;
     size_t documents;
+    double spread; /* of every mean, as probe_mean_of takes it */
     pthread_mutex_t mutex;
 } probe_series_list;
 
-int probe_series_open(probe_series_list *list, size_t documents, sal_error *err) SAL_MUST_CHECK;
+int probe_series_open(probe_series_list *list, size_t documents, double spread,
+                      sal_error *err) SAL_MUST_CHECK;
 void probe_series_close(probe_series_list *list);
 /** in     values [D], copied */
 int probe_series_add(probe_series_list *list, const probe_series *series,

@@ -60,16 +60,18 @@ static int find_places(probe_source *source, const probe_data *data, size_t docu
     return status;
 }
 
-static int open_document(sal_study *study, probe_source *source, const probe_data *data,
+static int open_document(const probe_side *sides, probe_source *source, const probe_data *data,
                          size_t document, sal_sha256 *hash, sal_error *err) {
+    const probe_side *side = &sides[data->side[document]];
     sal_safetensors *file = NULL;
     sal_state_unit unit;
     char path[1000] = "";
     int status =
-        sal_study_get_state_unit(study, source->set->key, data->keys[document], &unit, err);
+        sal_study_get_state_unit(side->study, side->set->key, data->keys[document], &unit, err);
     sal_sha256_add(hash, unit.inputs, strlen(unit.inputs) + 1);
     if (status == SAL_OK)
-        status = probe_shard_open(study, source->set->key, data->keys[document], &file, path, err);
+        status =
+            probe_shard_open(side->study, side->set->key, data->keys[document], &file, path, err);
     if (status == SAL_OK && file != NULL) {
         source->files[document] = sal_copy_string(path);
         status = source->files[document] == NULL ? sal_fail_memory(err, "a path")
@@ -79,8 +81,9 @@ static int open_document(sal_study *study, probe_source *source, const probe_dat
     return status;
 }
 
-int probe_source_open(sal_study *study, const sal_state_set *set, const probe_data *data,
-                      probe_source *source, sal_error *err) {
+int probe_source_open(const probe_side *sides, const probe_data *data, probe_source *source,
+                      sal_error *err) {
+    const sal_state_set *set = sides[0].set;
     sal_sha256 hash;
     sal_sha256_start(&hash);
     sal_sha256_add(&hash, set->layers, strlen(set->layers));
@@ -93,7 +96,7 @@ int probe_source_open(sal_study *study, const sal_state_set *set, const probe_da
     for (size_t r = 0; status == SAL_OK && r < data->rows; r++)
         source->place[r] = SIZE_MAX;
     for (size_t d = 0; status == SAL_OK && d < data->documents; d++)
-        status = open_document(study, source, data, d, &hash, err);
+        status = open_document(sides, source, data, d, &hash, err);
     sal_sha256_finish(&hash, source->digest);
     for (size_t r = 0; status == SAL_OK && r < data->rows; r++)
         source->missing += source->place[r] == SIZE_MAX;

@@ -107,10 +107,10 @@ int split_groups(const uint32_t *signatures, size_t n, size_t *group, sal_error 
 /* ---- parts -------------------------------------------------------------------------------------------------- */
 
 split_rounds split_rounds_of(size_t documents) {
-    split_rounds rounds = {.parts = 3, .rounds = 1, .test = {2}, .development = {1}};
+    split_rounds rounds = {.parts = 3, .learnt = 3, .rounds = 1, .test = {2}, .development = {1}};
     if (documents >= SPLIT_DOCUMENTS_FOR_ONE)
         return rounds;
-    rounds.parts = rounds.rounds = 5;
+    rounds.parts = rounds.learnt = rounds.rounds = 5;
     for (size_t r = 0; r < 5; r++) {
         rounds.test[r] = r;
         rounds.development[r] = (r + 1) % 5;
@@ -126,9 +126,26 @@ static size_t part_of(size_t i, size_t n, const split_rounds *rounds) {
     return fifth < 3 ? 0 : fifth - 2;
 }
 
+bool split_trains(const split_rounds *rounds, size_t round, size_t part) {
+    return part < rounds->learnt && part != rounds->test[round] &&
+           part != rounds->development[round];
+}
+
+double split_spread(const split_rounds *rounds, const size_t *part, size_t n) {
+    double tested = 0, trained = 0;
+    for (size_t i = 0; i < n; i++)
+        for (size_t r = 0; r < rounds->rounds; r++) {
+            tested += part[i] == rounds->test[r];
+            trained += split_trains(rounds, r, part[i]);
+        }
+    return trained > 0 ? 1 + tested * (double)rounds->rounds / trained : 1;
+}
+
 typedef struct keyed {
     const char *hash;
-    size_t group;
+    size_t group; /* its smallest document */
+    bool learnt;  /* of a transfer: it has documents of side 0 */
+    bool tested;
 } keyed;
 
 static int by_hash(const void *a, const void *b) {
@@ -137,36 +154,94 @@ static int by_hash(const void *a, const void *b) {
     return order != 0 ? order : (x->group > y->group) - (x->group < y->group);
 }
 
+/* Groups in the order of the smallest hash of their documents. side NULL: all are learnt from. out place [n]: room; *groups freed by the
+ * caller */
+static int sort_groups(const char *const *hashes, const size_t *group, const unsigned char *side,
+                       size_t n, size_t *place, keyed **groups, size_t *count, sal_error *err) {
+    keyed *all = sal_calloc(n, sizeof *all);
+    *count = 0;
+    *groups = all;
+    if (all == NULL)
+        return sal_fail_memory(err, "a split");
+    for (size_t i = 0; i < n; i++) {
+        if (group[i] == i) {
+            place[i] = *count;
+            all[(*count)++] = (keyed){.hash = hashes[i], .group = i};
+        }
+        keyed *own = &all[place[group[i]]];
+        if (strcmp(hashes[i], own->hash) < 0)
+            own->hash = hashes[i];
+        own->learnt = own->learnt || side == NULL || side[i] == 0;
+        own->tested = own->tested || (side != NULL && side[i] != 0);
+    }
+    if (*count > 0)
+        qsort(all, *count, sizeof *all, by_hash);
+    return SAL_OK;
+}
+
+static int fail_groups(size_t documents, size_t groups, sal_error *err) {
+    return sal_fail(err, SAL_EINVAL,
+                    "%zu documents in %zu groups (near-duplicates stay together): a split needs "
+                    "five groups at least",
+                    documents, groups);
+}
+
 int split_documents(const char *const *hashes, const size_t *group, size_t n,
                     const split_rounds *rounds, size_t *part, sal_error *err) {
     size_t count = 0;
-    keyed *groups = sal_calloc(n, sizeof *groups);
+    keyed *groups = NULL;
     size_t *place = sal_calloc(n, sizeof *place);
-    if (groups == NULL || place == NULL) {
-        sal_free(groups);
-        sal_free(place);
-        return sal_fail_memory(err, "a split");
-    }
-    for (size_t i = 0; i < n; i++) { /* a group goes by the smallest hash of its documents */
-        if (group[i] == i) {
-            place[i] = count;
-            groups[count++] = (keyed){hashes[i], i};
-        } else if (strcmp(hashes[i], groups[place[group[i]]].hash) < 0) {
-            groups[place[group[i]]].hash = hashes[i];
-        }
-    }
-    int status = SAL_OK;
-    if (count < 5)
-        status = sal_fail(err, SAL_EINVAL,
-                          "%zu documents in %zu groups (near-duplicates stay together): a split "
-                          "needs five groups at least",
-                          n, count);
-    else
-        qsort(groups, count, sizeof *groups, by_hash);
+    int status = place == NULL ? sal_fail_memory(err, "a split")
+                               : sort_groups(hashes, group, NULL, n, place, &groups, &count, err);
+    if (status == SAL_OK && count < 5)
+        status = fail_groups(n, count, err);
     for (size_t g = 0; status == SAL_OK && g < count; g++)
         place[groups[g].group] = part_of(g, count, rounds);
     for (size_t i = 0; status == SAL_OK && i < n; i++)
         part[i] = place[group[i]];
+    sal_free(groups);
+    sal_free(place);
+    return status;
+}
+
+/* Groups with documents to learn from are cut into fifths, and those without by themselves, so that each fold has some. */
+static void cut_transfer(const keyed *groups, size_t count, size_t learnt, bool folds,
+                         size_t *place) {
+    size_t seen[2] = {0, 0};
+    for (size_t g = 0; g < count; g++) {
+        const size_t kind = groups[g].learnt ? 0 : 1;
+        const size_t all = kind == 0 ? learnt : count - learnt;
+        const size_t fifth = seen[kind]++ * 5 / all;
+        place[groups[g].group] = folds ? fifth : fifth < 4 ? 0 : 1;
+    }
+}
+
+int split_transfer(const char *const *hashes, const size_t *group, const unsigned char *side,
+                   size_t n, split_rounds *rounds, size_t *part, sal_error *err) {
+    size_t count = 0, learnt = 0, documents = 0;
+    bool shared = false;
+    keyed *groups = NULL;
+    size_t *place = sal_calloc(n, sizeof *place);
+    int status = place == NULL ? sal_fail_memory(err, "a split")
+                               : sort_groups(hashes, group, side, n, place, &groups, &count, err);
+    for (size_t i = 0; i < n; i++)
+        documents += side[i] == 0;
+    for (size_t g = 0; status == SAL_OK && g < count; g++) {
+        learnt += groups[g].learnt;
+        shared = shared || (groups[g].learnt && groups[g].tested);
+    }
+    if (status == SAL_OK && learnt < 5)
+        status = fail_groups(documents, learnt, err);
+    *rounds = split_rounds_of(shared ? 0 : SPLIT_DOCUMENTS_FOR_ONE);
+    for (size_t r = 0; shared && r < rounds->rounds; r++)
+        rounds->test[r] += rounds->learnt;
+    rounds->parts = shared ? 2 * rounds->learnt : rounds->parts;
+    if (status == SAL_OK)
+        cut_transfer(groups, count, learnt, shared, place);
+    for (size_t i = 0; status == SAL_OK && i < n; i++) {
+        const size_t own = place[group[i]];
+        part[i] = side[i] == 0 ? own : shared ? own + rounds->learnt : rounds->test[0];
+    }
     sal_free(groups);
     sal_free(place);
     return status;

@@ -13,6 +13,16 @@ typedef struct probe_best {
     int layer;
 } probe_best;
 
+/** One side: a study, and what of it enters. */
+typedef struct probe_place {
+    sal_study *study;
+    sal_summarizer_list *summarizers;
+    const sal_summarizer_info *by;
+    sal_state_set_list *sets;
+    const sal_state_set *set;
+    const char *corpus; /* at work */
+} probe_place;
+
 typedef struct probe_stage {
     sal_study *study;
     const sal_probe_options *options;
@@ -20,11 +30,10 @@ typedef struct probe_stage {
     sal_tally *tally;
     sal_text *text;
     char model_name[256];
-    sal_summarizer_list *summarizers;
-    const sal_summarizer_info *by;
-    sal_state_set_list *sets;
-    const sal_state_set *set;
+    probe_place here;  /* of the study */
+    probe_place there; /* a transfer's other side; study NULL: this is none */
     int threads;
+    bool worked; /* a transfer: some corpus had another one on the other side */
     /* of the corpus at work */
     const char *corpus;
     probe_data data;
@@ -48,6 +57,25 @@ typedef struct probe_stage {
     sal_error error;
     int64_t done, total;
 } probe_stage;
+
+/** Choose states and summarizers of all sides (choose.c). */
+int probe_choose(probe_stage *stage, sal_error *err) SAL_MUST_CHECK;
+/** The newest set of trained states of a protocol in this study (paper: with the summarizer's record behind), or NULL. */
+const sal_state_set *probe_newest_set(const probe_stage *stage, sal_protocol protocol);
+/** Where the rows come from: of a transfer the side that is learnt from, then the tested one. out places. return how many */
+size_t probe_places(const probe_stage *stage, const probe_place *places[PROBE_SIDES]);
+/** The place whose documents are tested. */
+const probe_place *probe_tested_place(const probe_stage *stage);
+/** The other side's corpus for the one at work here (stage->there.corpus): named, of the same name, or the only one.
+ *  out    *corpora owns the text, [*count]
+ *  errs   SAL_ENOTFOUND, SAL_EINVAL (several) */
+int probe_choose_other_corpus(probe_stage *stage, char ***corpora, size_t *count,
+                              sal_error *err) SAL_MUST_CHECK;
+/** Whether both sides are the same documents and importance. */
+bool probe_is_onto_itself(const probe_stage *stage);
+
+/** Rows of the corpus at work, their states, the split and targets (prepare.c). No documents: nothing else is there. */
+int probe_prepare(probe_stage *stage, sal_error *err) SAL_MUST_CHECK;
 
 /** Keep the first failure of a worker; the others then stop early. */
 void probe_stage_fail(probe_stage *stage, int status, const sal_error *error);

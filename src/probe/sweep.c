@@ -200,9 +200,11 @@ static int run_layer(probe_stage *stage, size_t layer, sal_error *err) {
     for (size_t k = 0; status == SAL_OK && k < draws; k++)
         status =
             probe_stage_add_task(stage, predictions, predictions + (1 + k) * N, k, (int)layer, err);
-    if (status == SAL_OK && controls[SAL_CONTROL_GAP] && stage->options->protocol == SAL_STRICT)
+    const bool transfer = stage->options->transfer != SAL_TRANSFER_NONE;
+    if (status == SAL_OK && controls[SAL_CONTROL_GAP] && !transfer &&
+        stage->options->protocol == SAL_STRICT)
         status = run_gaps(stage, layer, predictions, err);
-    if (status == SAL_OK && controls[SAL_CONTROL_MDL])
+    if (status == SAL_OK && controls[SAL_CONTROL_MDL] && !transfer)
         status = run_online(stage, layer, err);
     for (size_t r = 0; status == SAL_OK && r < stage->rounds.rounds; r++)
         lambda[r] = lambda[r * R]; /* of y itself */

@@ -75,17 +75,17 @@ static size_t part_of(const trainer *t, size_t unit) {
 }
 
 static void sort_units(trainer *t, size_t units) {
+    const split_rounds *rounds = t->data->rounds;
+    const size_t round = t->data->round;
     t->development = t->training + units;
     t->test = t->development + units;
     for (size_t u = 0; u < units; u++) {
         const size_t part = part_of(t, u);
-        if (part == SIZE_MAX)
-            continue;
-        if (part == t->data->test)
+        if (part == rounds->test[round])
             t->test[t->test_count++] = u;
-        else if (part == t->data->development)
+        else if (part == rounds->development[round])
             t->development[t->development_count++] = u;
-        else
+        else if (split_trains(rounds, round, part))
             t->training[t->training_count++] = u;
     }
 }

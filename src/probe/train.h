@@ -3,6 +3,7 @@
 #define SALIENT_PROBE_TRAIN_H
 
 #include "probe/network.h"
+#include "probe/split.h"
 #include "salient/progress.h"
 
 typedef struct train_options {
@@ -31,8 +32,8 @@ typedef struct train_data {
     size_t documents;
     const size_t *
         part; /* [N]; SIZE_MAX: left out; article: the part of a document is that of its first row */
-    size_t parts;
-    size_t test, development; /* parts; all others train */
+    const split_rounds *rounds;
+    size_t round; /* which of them */
 } train_data;
 
 /** Train, keep the weights that are best on dev, predict the test rows.
