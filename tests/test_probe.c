@@ -2,198 +2,14 @@
  * is fooled by what documents share, the control task catches what is only memorised. States and importance are written by the test. */
 #include "testing.h"
 
-#include <sys/stat.h>
-
+#include "planted_probe.h"
 #include "probe/online.h"
 #include "probe/ridge.h"
 #include "probe/split.h"
-#include "salient/probe.h"
 #include "salient/random.h"
-#include "salient/states.h"
 #include "scratch_group.h"
-#include "test_study_sample.h"
 
-enum { LAYERS = 3, WIDTH = 48, WORDS = 60, TYPES = 400, DOCUMENTS = 30, K = 10 };
-
-/* ---- planted studies ---------------------------------------------------------------------------------------------- */
-
-typedef enum world {
-    SIGNAL,    /* layer 1 holds a linear image of y in two of its columns; the rest is noise */
-    LYING,     /* the same, but of word w000 it holds 1 - y */
-    CLUSTERED, /* words of a document fall into two clusters with vectors of its own, one important; nothing carries over */
-    TYPED      /* y belongs to the word type, at random; states are a vector of the type */
-} world;
-
-static double normal(sal_random *random) {
-    return sqrt(-2 * log(1 - sal_random_uniform(random))) *
-           cos(6.283185307179586 * sal_random_uniform(random));
-}
-
-typedef struct planted {
-    sal_random random;
-    double type_y[TYPES];
-    float type_vector[TYPES][WIDTH];
-    int words[WORDS];
-    int count[WORDS];
-    float states[LAYERS][WORDS][WIDTH];
-} planted;
-
-static void draw_document(planted *p, world kind) {
-    float cluster[2][WIDTH];
-    for (int c = 0; c < 2; c++)
-        for (int f = 0; f < WIDTH; f++)
-            cluster[c][f] = (float)normal(&p->random);
-    for (int w = 0; w < WORDS; w++) {
-        p->words[w] = (int)(w * (TYPES / WORDS)) + (int)sal_random_below(&p->random, TYPES / WORDS);
-        const int member = (int)sal_random_below(&p->random, 2);
-        const double y = kind == TYPED       ? p->type_y[p->words[w]]
-                         : kind == CLUSTERED ? member * .8 + .2 * sal_random_uniform(&p->random)
-                                             : sal_random_uniform(&p->random);
-        p->count[w] = (int)lround(y * K);
-        for (int l = 0; l < LAYERS; l++)
-            for (int f = 0; f < WIDTH; f++) {
-                double x = normal(&p->random);
-                if (kind == SIGNAL && l == 1 && f < 2)
-                    x = (f == 0 ? 3 : -2) * p->count[w] / (double)K + .1 * x;
-                if (kind == LYING && l == 1 && f < 2)
-                    x = (f == 0 ? 3 : -2) * (p->words[w] == 0 ? K - p->count[w] : p->count[w]) /
-                            (double)K +
-                        .1 * x;
-                if (kind == CLUSTERED)
-                    x = .5 * x + 2 * (double)cluster[member][f];
-                if (kind == TYPED)
-                    x = .1 * x + (double)p->type_vector[p->words[w]][f];
-                p->states[l][w][f] = (float)x;
-            }
-    }
-}
-
-static void write_states(const planted *p, const char *path) {
-    sal_error err = {0};
-    int32_t layers[LAYERS] = {0, 1, 2}, first[WORDS], frequency[WORDS];
-    char words[WORDS * 8] = "";
-    for (int w = 0; w < WORDS; w++) {
-        snprintf(words + strlen(words), sizeof words - strlen(words), "w%03d\n", p->words[w]);
-        first[w] = w;
-        frequency[w] = 1;
-    }
-    const sal_tensor tensors[] = {
-        {"states", SAL_F32, 3, {LAYERS, WORDS, WIDTH}, p->states},
-        {"layers", SAL_I32, 1, {LAYERS}, layers},
-        {"first", SAL_I32, 1, {WORDS}, first},
-        {"frequency", SAL_I32, 1, {WORDS}, frequency},
-        {"words", SAL_U8, 1, {strlen(words)}, words},
-    };
-    assert_ok(sal_safetensors_write(path, tensors, 5, NULL, 0, &err));
-}
-
-static void put_importance(sal_study *study, const planted *p, int64_t document, int64_t by) {
-    sal_error err = {0};
-    char words[WORDS][8];
-    sal_importance_row rows[WORDS];
-    for (int w = 0; w < WORDS; w++) { /* types ascend with w, so rows are sorted */
-        snprintf(words[w], sizeof words[w], "w%03d", p->words[w]);
-        rows[w] = (sal_importance_row){words[w], p->count[w], K, w % 2, true};
-    }
-    for (int protocol = 0; protocol < 2; protocol++)
-        assert_ok(sal_study_put_importance(study, document, by, (sal_protocol)protocol, "inputs", K,
-                                           rows, WORDS, &err));
-}
-
-static void plant(const char *path, world kind, uint64_t seed, int documents) {
-    sal_error err = {0};
-    static planted p;
-    char states[300];
-    int64_t keys[2];
-    char *folders[2] = {NULL};
-    sal_random_seed(&p.random, seed);
-    for (int t = 0; t < TYPES; t++) {
-        p.type_y[t] = sal_random_uniform(&p.random);
-        for (int f = 0; f < WIDTH; f++)
-            p.type_vector[t][f] = (float)normal(&p.random);
-    }
-    sal_study *study = open_study(path, SAL_STUDY_CREATE);
-    const int64_t by = add_summarizer(study, "tiny", "model", "{}");
-    snprintf(states, sizeof states, "%s/states", path);
-    assert_int_equal(mkdir(states, 0777), 0);
-    for (int protocol = 0; protocol < 2; protocol++) {
-        const sal_state_set set = {.model = "tiny",
-                                   .digest = "0123456789abcdef0123456789abcdef"
-                                             "0123456789abcdef0123456789abcdef",
-                                   .protocol = (sal_protocol)protocol,
-                                   .summarizer = protocol ? by : 0,
-                                   .weights = "trained",
-                                   .pooling = "mean",
-                                   .dtype = "F32",
-                                   .layers = "[0,1,2]",
-                                   .width = WIDTH};
-        assert_ok(sal_study_put_state_set(study, &set, &keys[protocol], &folders[protocol], &err));
-        snprintf(states, sizeof states, "%s/states/%s", path, folders[protocol]);
-        assert_int_equal(mkdir(states, 0777), 0);
-    }
-    for (int d = 0; d < documents; d++) {
-        char id[16], text[80];
-        snprintf(id, sizeof id, "d%d", d);
-        snprintf(text, sizeof text, "%d has its own words as %d and %d or %d", d, 7 * d, 11 * d,
-                 13 * d);
-        const int64_t key = add_document(study, "news", id, text, NULL);
-        draw_document(&p, kind);
-        put_importance(study, &p, key, by);
-        for (int protocol = 0; protocol < 2; protocol++) {
-            char file[600];
-            sal_state_unit unit = {.set = keys[protocol], .document = key, .words = WORDS};
-            snprintf(unit.inputs, sizeof unit.inputs, "inputs");
-            snprintf(unit.file, sizeof unit.file, "states/%.100s/%d.safetensors", folders[protocol],
-                     d);
-            snprintf(file, sizeof file, "%.200s/%s", path, unit.file);
-            write_states(&p, file);
-            assert_ok(sal_study_put_state_unit(study, &unit, &err));
-        }
-    }
-    sal_free(folders[0]);
-    sal_free(folders[1]);
-    close_study(study);
-}
-
-/* ---- runs ------------------------------------------------------------------------------------------------------- */
-
-static sal_probe_options options_of(void) {
-    sal_probe_options options = sal_probe_defaults();
-    options.by = "tiny";
-    options.threads = 2;
-    return options;
-}
-
-static sal_probe_tables *run(const char *path, const sal_probe_options *options) {
-    sal_error err = {0};
-    sal_tally tally = {0};
-    sal_probe_tables *tables = NULL;
-    sal_study *study = open_study(path, SAL_STUDY_WRITE);
-    assert_ok(sal_probe_run(study, options, NULL, &tally, &err));
-    assert_true(tally.done > 0);
-    assert_int_equal(tally.failed, 0);
-    assert_ok(sal_study_get_probe_tables(study, &tables, &err));
-    close_study(study);
-    return tables;
-}
-
-/* The result over all seeds. */
-static const sal_probe_result *find(const sal_probe_tables *tables, const char *probe,
-                                    sal_protocol protocol, int layer, const char *control,
-                                    const char *metric) {
-    for (size_t t = 0; t < tables->count; t++) {
-        const sal_probe_table *table = &tables->items[t];
-        for (size_t i = 0; i < table->count; i++) {
-            const sal_probe_result *r = &table->results[i];
-            if (strcmp(table->analysis.probe, probe) == 0 && table->analysis.protocol == protocol &&
-                r->layer == layer && r->seed == -1 && strcmp(r->words, "all") == 0 &&
-                strcmp(r->control, control) == 0 && strcmp(r->metric, metric) == 0)
-                return r;
-        }
-    }
-    fail_msg("no result %s %d %s %s", probe, layer, control, metric);
-    return NULL;
-}
+enum { LAYERS = PLANTED_LAYERS, DOCUMENTS = 30 };
 
 static void assert_zero_inside(const sal_probe_result *r) {
     if (!(r->low <= 0 && r->high >= 0))
@@ -205,22 +21,26 @@ static void a_signal_is_found_in_its_layer_and_nowhere_else(void **state) {
     char path[160];
     (void)state;
     plant(below(folder, "signal", path), SIGNAL, 1, DOCUMENTS);
-    const sal_probe_options options = options_of();
-    sal_probe_tables *tables = run(path, &options);
+    const sal_probe_options options = planted_options();
+    sal_probe_tables *tables = planted_run(path, &options, NULL);
     for (int l = 0; l < LAYERS; l++) {
-        const sal_probe_result *r = find(tables, "linear", SAL_STRICT, l, "none", "spearman");
+        const sal_probe_result *r =
+            planted_find(tables, "linear", SAL_STRICT, l, "none", "spearman");
         assert_int_equal(r->documents, DOCUMENTS);
         if (l == 1)
             assert_true(r->value > .9 && r->low > .9);
         else
             assert_close(r->value, 0, 0, .1);
     }
-    assert_true(find(tables, "linear", SAL_STRICT, 1, "surface", "gain")->low > .5);
-    assert_close(find(tables, "linear", SAL_STRICT, -1, "position", "spearman")->value, 0, 0, .1);
-    assert_true(find(tables, "linear", SAL_STRICT, 1, "mdl", "compression")->value > 1.1);
-    assert_close(find(tables, "linear", SAL_STRICT, 0, "mdl", "compression")->value, 1, 0, .05);
-    assert_true(find(tables, "linear", SAL_STRICT, 1, "control-task", "selectivity")->low > .5);
-    assert_zero_inside(find(tables, "linear", SAL_STRICT, 1, "gap-split", "spearman"));
+    assert_true(planted_find(tables, "linear", SAL_STRICT, 1, "surface", "gain")->low > .5);
+    assert_close(planted_find(tables, "linear", SAL_STRICT, -1, "position", "spearman")->value, 0,
+                 0, .1);
+    assert_true(planted_find(tables, "linear", SAL_STRICT, 1, "mdl", "compression")->value > 1.1);
+    assert_close(planted_find(tables, "linear", SAL_STRICT, 0, "mdl", "compression")->value, 1, 0,
+                 .05);
+    assert_true(planted_find(tables, "linear", SAL_STRICT, 1, "control-task", "selectivity")->low >
+                .5);
+    assert_zero_inside(planted_find(tables, "linear", SAL_STRICT, 1, "gap-split", "spearman"));
     sal_probe_tables_free(tables);
 }
 
@@ -229,8 +49,8 @@ static void the_words_it_errs_at_are_named(void **state) {
     char path[160];
     (void)state;
     plant(below(folder, "errs", path), LYING, 6, DOCUMENTS);
-    const sal_probe_options options = options_of();
-    sal_probe_tables *tables = run(path, &options);
+    const sal_probe_options options = planted_options();
+    sal_probe_tables *tables = planted_run(path, &options, NULL);
     const sal_probe_table *table = &tables->items[0];
     assert_true(table->word_count > 10 && table->word_count <= SAL_PROBE_WORDS_AT_MOST);
     for (size_t w = 0; w < table->word_count; w++) {
@@ -244,7 +64,7 @@ static void the_words_it_errs_at_are_named(void **state) {
     assert_true(table->words[0].error > .3);
     assert_true(table->words[1].error < .2);
     sal_probe_tables_free(tables);
-    tables = run(path, &options); /* a second run replaces them, and nothing else */
+    tables = planted_run(path, &options, NULL); /* a second run replaces them, and nothing else */
     assert_int_equal(tables->count, 1);
     assert_true(tables->items[0].count > 0);
     assert_string_equal(tables->items[0].words[0].word, "w000");
@@ -258,9 +78,9 @@ static void results_do_not_depend_on_threads(void **state) {
     (void)state;
     (void)below(folder, "signal", path);
     for (int i = 0; i < 2; i++) {
-        sal_probe_options options = options_of();
+        sal_probe_options options = planted_options();
         options.threads = i == 0 ? 1 : 3;
-        sal_probe_tables_free(run(path, &options));
+        sal_probe_tables_free(planted_run(path, &options, NULL));
         sal_study *study = open_study(path, SAL_STUDY_READ);
         const sal_sink sink = sal_buffer_sink(&out[i]);
         assert_ok(sal_export_table(study, "probes", NULL, SAL_FORMAT_CSV, &sink, &err));
@@ -277,17 +97,19 @@ static void what_documents_share_fools_the_split_by_pairs_alone(void **state) {
     char path[160];
     (void)state;
     plant(below(folder, "clustered", path), CLUSTERED, 2, 20);
-    sal_probe_options options = options_of();
-    sal_probe_tables *tables = run(path, &options);
+    sal_probe_options options = planted_options();
+    sal_probe_tables *tables = planted_run(path, &options, NULL);
     for (int l = 0; l < LAYERS; l++) {
-        assert_close(find(tables, "linear", SAL_STRICT, l, "none", "spearman")->value, 0, 0, .15);
-        assert_true(find(tables, "linear", SAL_STRICT, l, "gap-split", "spearman")->low > .1);
+        assert_close(planted_find(tables, "linear", SAL_STRICT, l, "none", "spearman")->value, 0, 0,
+                     .15);
+        assert_true(planted_find(tables, "linear", SAL_STRICT, l, "gap-split", "spearman")->low >
+                    .1);
     }
     sal_probe_tables_free(tables);
     options.protocol = SAL_PAPER;
-    tables = run(path, &options);
+    tables = planted_run(path, &options, NULL);
     for (int l = 0; l < LAYERS; l++)
-        assert_true(find(tables, "linear", SAL_PAPER, l, "none", "spearman")->low > .1);
+        assert_true(planted_find(tables, "linear", SAL_PAPER, l, "none", "spearman")->low > .1);
     sal_probe_tables_free(tables);
 }
 
@@ -297,11 +119,12 @@ static void noise_is_within_its_interval_of_zero(void **state) {
     char path[160];
     (void)state;
     plant(below(folder, "noise", path), CLUSTERED, 6, 110);
-    sal_probe_options options = options_of();
+    sal_probe_options options = planted_options();
     memset(options.controls, 0, sizeof options.controls);
-    sal_probe_tables *tables = run(path, &options);
+    sal_probe_tables *tables = planted_run(path, &options, NULL);
     for (int l = 0; l < LAYERS; l++) {
-        const sal_probe_result *r = find(tables, "linear", SAL_STRICT, l, "none", "spearman");
+        const sal_probe_result *r =
+            planted_find(tables, "linear", SAL_STRICT, l, "none", "spearman");
         assert_int_equal(r->documents, 22);
         assert_zero_inside(r);
     }
@@ -312,13 +135,13 @@ static void what_is_memorised_has_no_selectivity(void **state) {
     char path[160];
     (void)state;
     plant(below(folder, "typed", path), TYPED, 3, DOCUMENTS);
-    sal_probe_options options = options_of();
+    sal_probe_options options = planted_options();
     options.seeds = 20; /* draws: one random task is not another, their mean is */
-    sal_probe_tables *tables = run(path, &options);
+    sal_probe_tables *tables = planted_run(path, &options, NULL);
     for (int l = 0; l < LAYERS; l++) {
         const sal_probe_result *r =
-            find(tables, "linear", SAL_STRICT, l, "control-task", "selectivity");
-        assert_true(find(tables, "linear", SAL_STRICT, l, "none", "spearman")->value > .1);
+            planted_find(tables, "linear", SAL_STRICT, l, "control-task", "selectivity");
+        assert_true(planted_find(tables, "linear", SAL_STRICT, l, "none", "spearman")->value > .1);
         assert_zero_inside(r);
         assert_true(r->high - r->low < .5);
     }
@@ -337,7 +160,7 @@ static void networks_find_the_signal_too(void **state) {
     (void)state;
     (void)below(folder, "signal", path);
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
-        sal_probe_options options = options_of();
+        sal_probe_options options = planted_options();
         options.kind = cases[c].kind;
         options.loss = cases[c].loss;
         options.attention = cases[c].attention;
@@ -345,15 +168,15 @@ static void networks_find_the_signal_too(void **state) {
         options.seeds = 1;
         options.epochs = 20;
         options.controls[SAL_CONTROL_TASK] = false;
-        sal_probe_tables *tables = run(path, &options);
+        sal_probe_tables *tables = planted_run(path, &options, NULL);
         const char *name = sal_probe_name(cases[c].kind);
         const bool all = cases[c].kind == SAL_PROBE_ALL_LAYERS;
         const double found =
-            find(tables, name, SAL_STRICT, all ? -1 : 1, "none", "spearman")->value;
+            planted_find(tables, name, SAL_STRICT, all ? -1 : 1, "none", "spearman")->value;
         if (!(found > .6))
             fail_msg("%s finds %.3f", name, found);
         if (!all)
-            assert_true(find(tables, name, SAL_STRICT, 0, "none", "spearman")->value < .15);
+            assert_true(planted_find(tables, name, SAL_STRICT, 0, "none", "spearman")->value < .15);
         sal_probe_tables_free(tables);
     }
 }
@@ -370,7 +193,7 @@ static void an_interrupted_training_goes_on_with_the_same_numbers(void **state) 
     for (int way = 0; way < 2; way++) {
         sal_error err = {0};
         sal_tally tally = {0};
-        sal_probe_options options = options_of();
+        sal_probe_options options = planted_options();
         options.kind = SAL_PROBE_MLP;
         options.layers = "1,2";
         options.seeds = 1;
@@ -400,7 +223,7 @@ static void what_is_wrong_is_said(void **state) {
     char path[160];
     sal_error err = {0};
     sal_tally tally = {0};
-    sal_probe_options options = options_of();
+    sal_probe_options options = planted_options();
     (void)state;
     plant(below(folder, "few", path), SIGNAL, 5, 3);
     sal_study *study = open_study(path, SAL_STUDY_WRITE);
@@ -429,9 +252,9 @@ static void ridge_solves_its_equations(void **state) {
     (void)state;
     sal_random_seed(&random, 9);
     for (size_t i = 0; i < ROWS * F; i++)
-        x[i] = normal(&random) * (1 + (double)(i % F)) + 3;
+        x[i] = planted_normal(&random) * (1 + (double)(i % F)) + 3;
     for (size_t r = 0; r < ROWS; r++)
-        y[r] = x[r * F] - .2 * x[r * F + 5] + normal(&random);
+        y[r] = x[r * F] - .2 * x[r * F + 5] + planted_normal(&random);
     assert_ok(ridge_moments_open(F, 1, &m, &err));
     assert_ok(ridge_fit_open(F, 1, &fit, &err));
     ridge_moments_add(&m, x, y, 150);
@@ -543,7 +366,8 @@ static void online_codes(void **state) {
     for (size_t r = 0; r < D * W; r++) {
         labels[r] = (int)sal_random_below(&random, 3);
         for (size_t f = 0; f < F; f++)
-            x[r * F + f] = (float)(normal(&random) + (f < 3 && (int)f == labels[r] ? 6 : 0));
+            x[r * F + f] =
+                (float)(planted_normal(&random) + (f < 3 && (int)f == labels[r] ? 6 : 0));
     }
     assert_ok(online_run(x, F, labels, 3, start, D, 1, &code, &err));
     assert_int_equal(code.blocks, 7); /* 1, 2, 3, 6, 11, 21, 40 documents */

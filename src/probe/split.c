@@ -126,8 +126,9 @@ static size_t part_of(size_t i, size_t n, const split_rounds *rounds) {
     return fifth < 3 ? 0 : fifth - 2;
 }
 
+/* In a transfer's folds, the tested fold of one side has its near-duplicates in the same fold of the other. */
 bool split_trains(const split_rounds *rounds, size_t round, size_t part) {
-    return part < rounds->learnt && part != rounds->test[round] &&
+    return part < rounds->learnt && part != rounds->test[round] % rounds->learnt &&
            part != rounds->development[round];
 }
 

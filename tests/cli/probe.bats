@@ -124,6 +124,34 @@ assert len(open('arrays/news/words.txt').read().split('\n')) == rows + 1
 END
 }
 
+@test "a probe learns from one study, or one importance, and is tested on another" {
+    model
+    six_articles
+    salient states study --model "$MODEL" --layers 0,30 && expect 0
+    cp -r study other
+    salient summarize study --with tail --lengths 5:25:5 && expect 0
+    salient importance study && expect 0
+    salient probe study --by lead --controls none --train-on ./other/ && expect 0
+    grep -qE '^news: linear probe on .*, importance by lead, strict, train-on=other, 12 documents$' out
+    salient probe study --by lead --controls none --train-on study --other-by tail && expect 0
+    grep -qE ', train-on=study other-by=tail, 12 documents$' out
+    salient export study --table probes && expect 0
+    python3 - <<'END'
+import json
+rows = [json.loads(line) for line in open('out')]
+assert {r['options'] for r in rows} == {'train-on=other', 'train-on=study other-by=tail'}, {r['options'] for r in rows}
+assert {r['documents'] for r in rows if r['layer'] == 30 and r['metric'] == 'spearman'} == {6}
+END
+    salient probe study --by lead --train-on study
+    expect 2
+    first_line 'salient probe: both sides are the same documents and importance by lead: --other-corpus or --other-by names another'
+    salient probe study --by lead --train-on nowhere
+    expect 1
+    salient probe study --by lead --train-on other --other-corpus dialogues
+    expect 1
+    first_line "salient probe: corpus news: other has 1 corpora and none called 'dialogues'; choose one with --other-corpus"
+}
+
 @test "a random copy is a model like any other" {
     model
     salient model randomize "$MODEL" random.gguf --seed 3 && expect 0
@@ -146,6 +174,11 @@ END
     salient probe study --controls postion
     usage_error " probe: --controls: there is no 'postion'; did you mean position?" \
         '--controls takes all, none, position, frequency, surface, task, random, mdl, gap'
+    salient probe study --train-on a --test-on b
+    usage_error ' probe: --train-on and --test-on exclude each other' 'the study that is named first is the other side'
+    salient probe study --other-by lead
+    usage_error ' probe: --other-by belongs to --train-on or --test-on' \
+        'example: salient probe mystudy --corpus news --train-on mystudy --other-corpus dialogues'
     salient probe study --attention
     usage_error ' probe: --attention belongs to --probe article' 'example: --probe article --attention'
 }
