@@ -30,7 +30,7 @@ enum {
 
 /* Tokenizer, chat template and the graph of a context; whether they succeed is for the parent to see, that they end is the point. */
 static void use(sal_model *model) {
-    static const char sample[] = "Caf\xC3\xA9 na\xC3\xAFve, 10 words.\n\xF0\x9F\x99\x82\xFF";
+    static const char sample[] = "Caf\xC3\xA9 na\xC3\xAFve, 10 words.\n\xF0\x9F\x99\x82";
     const sal_engine_options options = {.sequences = 1, .context_tokens = CHILD_TOKENS};
     sal_tokens tokens = {0};
     sal_prompt prompt = {0};

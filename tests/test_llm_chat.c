@@ -66,7 +66,6 @@ static void spans_cover_any_text(void **state) {
         "  two  spaces  ",
         "caf\xC3\xA9, \xE2\x80\x9Cna\xC3\xAFve\xE2\x80\x9D \xF0\x9F\x98\x80!",
         "line\r\nline\n\n\tend ",
-        "broken \xFF\xFE UTF-8 \xC3",
         "<|im_end|>the<|im_start|> </s>",
         "\xE2\x96\x81the \xE2\x96\x81",
     };
@@ -211,6 +210,25 @@ static void llama_31_gets_its_template_with_fixed_dates(void **state) {
     sal_model_close(model);
 }
 
+/* libllama ends the process on some of it. */
+static void what_is_no_utf8_is_refused(void **state) {
+    const fixture *f = *state;
+    const char *const texts[] = {"broken \xFF\xFE UTF-8 \xC3", "past the end: \xF5\xA0\x8C\x8B"};
+    for (size_t i = 0; i < 2; i++) {
+        sal_error err = {0};
+        sal_tokens tokens = {0};
+        sal_prompt prompt = {0};
+        char chat[100];
+        assert_int_equal(
+            sal_model_tokenize(f->bytes, texts[i], strlen(texts[i]), true, true, &tokens, &err),
+            SAL_EFORMAT);
+        assert_non_null(strstr(err.text, "not UTF-8"));
+        snprintf(chat, sizeof chat, "{system} %s {user} {assistant}", texts[i]);
+        assert_int_equal(sal_model_chat_prompt(f->bytes, chat, "s", "u", &prompt, &err),
+                         SAL_EFORMAT);
+    }
+}
+
 static void check_refused(const fixture *f, const char *chat_template, const char *what) {
     sal_error err = {0};
     sal_prompt prompt = {0};
@@ -292,6 +310,7 @@ static void prompts_survive_any_failed_allocation(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_cover_any_text),
+        cmocka_unit_test(what_is_no_utf8_is_refused),
         cmocka_unit_test(the_space_put_in_front_has_no_bytes),
         cmocka_unit_test(control_strings_are_parsed_only_when_asked),
         cmocka_unit_test(chatml_prompts_are_the_whole_string_tokenised),

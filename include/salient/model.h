@@ -79,7 +79,7 @@ void sal_tokens_free(sal_tokens *tokens);
 /** Tokenise with exact byte offsets.
  *  in     parse_special: control-token strings become control tokens (chat prompts); false: they are text (documents)
  *  in     add_special: the model's BOS is put in front unless the text already begins with it
- *  errs   SAL_EMODEL, SAL_ENOMEM */
+ *  errs   SAL_EFORMAT (not UTF-8), SAL_EMODEL, SAL_ENOMEM */
 int sal_model_tokenize(const sal_model *model, const char *bytes, size_t length, bool parse_special,
                        bool add_special, sal_tokens *out, sal_error *err) SAL_MUST_CHECK;
 

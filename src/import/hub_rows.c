@@ -239,7 +239,8 @@ static int write_page(fetching *f, const sal_buffer *body, int64_t wanted, sal_e
     const json_t *total = json_object_get(root, "num_rows_total");
     const int64_t before = f->rows;
 
-    if (code == SAL_OK && (!json_is_array(rows) || !json_is_integer(total))) {
+    if (code == SAL_OK && (!json_is_array(rows) || !json_is_integer(total) ||
+                           json_integer_value(total) < 0)) { /* which would never be reached */
         code = sal_fail(err, SAL_EFORMAT, "the hub's rows have an unknown shape");
     }
     if (code == SAL_OK) {

@@ -47,6 +47,11 @@ static int token_ids(const sal_model *model, const char *bytes, size_t length, b
         return sal_fail(err, SAL_ELIMIT,
                         "a text of %zu bytes is too long for a tokenizer; allowed are %d", length,
                         INT32_MAX / 2);
+    size_t bad = 0;
+    if (!sal_utf8_valid(bytes, length, &bad))
+        return sal_fail(err, SAL_EFORMAT,
+                        "a text for the tokenizer is not UTF-8 (byte %zu of a piece of %zu)", bad,
+                        length);
     int32_t room = (int32_t)(length / 2) + 16;
     for (int attempt = 0; attempt < 2; attempt++) {
         int32_t *block = sal_calloc((size_t)room, sizeof *block);

@@ -43,6 +43,14 @@ END
     grep -qF '0 documents done, 250 kept, 0 failed' err
 }
 
+@test "a count of rows that is never reached is an error and no endless asking" {
+    start_server
+    salient import study hf:mock/endless
+    expect 1
+    first_line "salient import: hf:mock/endless, row 0: the hub's rows have an unknown shape"
+    [ ! -e study ]
+}
+
 @test "a fetch that broke off goes on where it stopped" {
     start_server
     mkdir -p cache/rows/mock/news/default

@@ -228,6 +228,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     DATASETS = {
         "mock/news": {("default", "train"): 250, ("default", "test"): 7},
+        "mock/endless": {("default", "test"): -1},
         "mock/samsum": {("samsum", "train"): 12, ("samsum", "test"): 5},
         "abisee/cnn_dailymail": {("1.0.0", "test"): 3, ("3.0.0", "train"): 20, ("3.0.0", "test"): 4},
     }
