@@ -1,10 +1,9 @@
 /* salient heads: which attention heads follow importance. */
-#include <stdio.h>
 #include <string.h>
 
+#include "choices.h"
 #include "commands.h"
 #include "heads_view.h"
-#include "suggest.h"
 
 static const char *const values[] = {"mean", "max", "min",
                                      NULL}; /* in the order of sal_head_value */
@@ -62,39 +61,14 @@ static const struct option_row rows[] = {
 
 /* ---- options --------------------------------------------------------------------------------------------------------------- */
 
-static int fail_evidence(const char *word, struct usage_error *usage) {
-    struct suggestion suggestion;
-    suggest_start(&suggestion, word);
-    for (int e = 0; e < SAL_EVIDENCES; e++) {
-        suggest_offer(&suggestion, sal_evidence_name((sal_evidence)e));
-    }
-    static const char hint[] = "--evidence takes received, exposure, norm, instruction, summary";
-    if (suggestion.nearest != NULL) {
-        return usage_fail(usage, hint, "--evidence: there is no '%s'; did you mean %s?", word,
-                          suggestion.nearest);
-    }
-    return usage_fail(usage, hint, "--evidence: there is no '%s'", word);
+static const char *evidence_name(int evidence) {
+    return sal_evidence_name((sal_evidence)evidence);
 }
 
 /* "received,norm" into flags. return 0 or SAL_EINVAL */
 static int parse_evidence(const char *text, bool flags[SAL_EVIDENCES], struct usage_error *usage) {
-    for (const char *at = text;; at++) {
-        char word[40];
-        const size_t length = strcspn(at, ",");
-        int found = -1;
-        (void)snprintf(word, sizeof word, "%.*s", (int)(length < 39 ? length : 39), at);
-        for (int e = 0; e < SAL_EVIDENCES; e++) {
-            found = strcmp(sal_evidence_name((sal_evidence)e), word) == 0 ? e : found;
-        }
-        if (found < 0) {
-            return fail_evidence(word, usage);
-        }
-        flags[found] = true;
-        at += length;
-        if (*at == '\0') {
-            return 0;
-        }
-    }
+    static const struct choices evidences = {"evidence", "", SAL_EVIDENCES, evidence_name};
+    return choices_parse(&evidences, text, flags, usage);
 }
 
 static int check(const void *config, struct usage_error *usage) {
