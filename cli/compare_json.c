@@ -4,7 +4,8 @@
 #include "compare_view.h"
 #include "json.h"
 
-static int add_agreement(sal_buffer *out, const sal_agreement *one, sal_error *err) {
+static int add_agreement(sal_buffer *out, const void *item, sal_error *err) {
+    const sal_agreement *one = item;
     struct object_writer row;
     object_begin(&row, out, err);
     object_text(&row, "corpus", one->corpus);
@@ -20,7 +21,8 @@ static int add_agreement(sal_buffer *out, const sal_agreement *one, sal_error *e
     return object_end(&row);
 }
 
-static int add_step(sal_buffer *out, const sal_cluster_step *one, sal_error *err) {
+static int add_step(sal_buffer *out, const void *item, sal_error *err) {
+    const sal_cluster_step *one = item;
     struct object_writer row;
     object_begin(&row, out, err);
     object_text(&row, "corpus", one->corpus);
@@ -42,7 +44,8 @@ static int add_step(sal_buffer *out, const sal_cluster_step *one, sal_error *err
 }
 
 /* "" and -1 are null, as in the export. */
-static int add_protocol(sal_buffer *out, const sal_protocol_row *one, sal_error *err) {
+static int add_protocol(sal_buffer *out, const void *item, sal_error *err) {
+    const sal_protocol_row *one = item;
     struct object_writer row;
     object_begin(&row, out, err);
     object_text(&row, "corpus", one->corpus);
@@ -63,38 +66,34 @@ static int add_protocol(sal_buffer *out, const sal_protocol_row *one, sal_error 
     return object_end(&row);
 }
 
-static int add_protocols(sal_buffer *out, const sal_protocol_list *list, sal_error *err) {
-    int status = sal_buffer_add_string(out, "\n],\"protocols\":[", err);
-    for (size_t i = 0; status == 0 && i < list->count; i++) {
+/* before: what stands before the first row, up to the array's bracket */
+static int add_rows(sal_buffer *out, const char *before, const void *items, size_t count,
+                    size_t size, int (*add)(sal_buffer *out, const void *item, sal_error *err),
+                    sal_error *err) {
+    int status = sal_buffer_add_string(out, before, err);
+    for (size_t i = 0; status == 0 && i < count; i++) {
         status = sal_buffer_add_string(out, i == 0 ? "\n" : ",\n", err);
         if (status == 0) {
-            status = add_protocol(out, &list->items[i], err);
+            status = add(out, (const char *)items + i * size, err);
         }
     }
     return status;
 }
 
 int compare_print_json(const struct compare_view *view) {
+    const sal_agreement_list *list = view->list;
+    const sal_protocol_list *protocols = view->protocol_rows;
     sal_error *err = &view->session->error;
     sal_buffer out = {0};
-    int status = sal_buffer_add_string(&out, "{\"agreement\":[", err);
-    for (size_t i = 0; status == 0 && i < view->list->count; i++) {
-        status = sal_buffer_add_string(&out, i == 0 ? "\n" : ",\n", err);
-        if (status == 0) {
-            status = add_agreement(&out, &view->list->items[i], err);
-        }
-    }
+    int status = add_rows(&out, "{\"agreement\":[", list->items, list->count, sizeof *list->items,
+                          add_agreement, err);
     if (status == 0) {
-        status = sal_buffer_add_string(&out, "\n],\"clusters\":[", err);
+        status = add_rows(&out, "\n],\"clusters\":[", list->steps, list->step_count,
+                          sizeof *list->steps, add_step, err);
     }
-    for (size_t i = 0; status == 0 && i < view->list->step_count; i++) {
-        status = sal_buffer_add_string(&out, i == 0 ? "\n" : ",\n", err);
-        if (status == 0) {
-            status = add_step(&out, &view->list->steps[i], err);
-        }
-    }
-    if (status == 0 && view->protocol_rows != NULL) {
-        status = add_protocols(&out, view->protocol_rows, err);
+    if (status == 0 && protocols != NULL) {
+        status = add_rows(&out, "\n],\"protocols\":[", protocols->items, protocols->count,
+                          sizeof *protocols->items, add_protocol, err);
     }
     if (status == 0) {
         status = sal_buffer_add_string(&out, "\n]}\n", err);

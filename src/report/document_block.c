@@ -145,8 +145,7 @@ static void put_importance(sal_block *block, const sal_importance_list *list,
         return;
     }
     sal_block_open(block, '{');
-    sal_block_key(block, "of");
-    sal_block_integer(block, list->of);
+    sal_block_put_integer(block, "of", list->of);
     sal_block_key(block, "counted");
     sal_block_boolean(block, list->counted);
     sal_block_key(block, "kept");
@@ -189,14 +188,10 @@ static void put_summary(sal_block *block, page_document *page, const sal_summary
     } else {
         sal_block_null(block);
     }
-    sal_block_key(block, "replica");
-    sal_block_integer(block, summary->replica);
-    sal_block_key(block, "status");
-    sal_block_string(block, sal_status_name(summary->status));
-    sal_block_key(block, "words");
-    sal_block_integer(block, summary->words);
-    sal_block_key(block, "error");
-    sal_block_string(block, summary->error);
+    sal_block_put_integer(block, "replica", summary->replica);
+    sal_block_put_string(block, "status", sal_status_name(summary->status));
+    sal_block_put_integer(block, "words", summary->words);
+    sal_block_put_string(block, "error", summary->error);
     sal_block_key(block, "text");
     sal_block_bytes(block, summary->text == NULL ? "" : summary->text, summary->text_length);
     sal_block_key(block, "spans");
@@ -212,8 +207,7 @@ static void put_summary(sal_block *block, page_document *page, const sal_summary
 static void put_unit(sal_block *block, page_document *page, const unit *made,
                      const sal_vocabulary *paper) {
     sal_block_open(block, '{');
-    sal_block_key(block, "summarizer");
-    sal_block_integer(block, (int64_t)made->summarizer);
+    sal_block_put_integer(block, "summarizer", (int64_t)made->summarizer);
     sal_block_key(block, "summaries");
     sal_block_open(block, '[');
     for (size_t i = 0; i < made->summaries->count && block->code == SAL_OK; i++) {
@@ -261,14 +255,10 @@ static void put_document(sal_block *block, page_document *page) {
     sal_word_list strict_words = {0};
 
     sal_block_open(block, '{');
-    sal_block_key(block, "corpus");
-    sal_block_integer(block, (int64_t)page->corpus);
-    sal_block_key(block, "id");
-    sal_block_string(block, document->id);
-    sal_block_key(block, "language");
-    sal_block_string(block, document->language);
-    sal_block_key(block, "kind");
-    sal_block_string(block, document->kind);
+    sal_block_put_integer(block, "corpus", (int64_t)page->corpus);
+    sal_block_put_string(block, "id", document->id);
+    sal_block_put_string(block, "language", document->language);
+    sal_block_put_string(block, "kind", document->kind);
     sal_block_key(block, "text");
     sal_block_bytes(block, document->text, document->text_length);
     sal_block_key(block, "reference");

@@ -158,8 +158,7 @@ static void put_facts(sal_block *block, const sample *one, const char *key, sal_
 
 static void put_sample(sal_block *block, const sample *one, size_t number) {
     sal_block_open(block, '{');
-    sal_block_key(block, "document");
-    sal_block_integer(block, (int64_t)number);
+    sal_block_put_integer(block, "document", (int64_t)number);
     sal_block_key(block, "words");
     sal_block_open(block, '[');
     for (size_t i = 0; i < one->vocabulary.count; i++) {

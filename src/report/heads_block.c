@@ -86,25 +86,20 @@ static void put_rows(sal_block *block, const sal_head_table *table) {
     sal_block_close(block, ']');
 }
 
-static void put_table(sal_block *block, const sal_report *report, const sal_head_table *table) {
-    const struct {
-        const char *key;
-        const char *value;
-    } strings[] = {
-        {"corpus", table->corpus},
-        {"model", table->analysis.model},
-        {"summarizer", table->summarizer},
-        {"protocol", sal_protocol_name(table->analysis.protocol)},
-        {"evidence", table->analysis.evidence},
-        {"options", table->analysis.options},
-    };
-    sal_block_open(block, '{');
-    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
-        sal_block_key(block, strings[i].key);
-        sal_block_string(block, strings[i].value);
+static void put_table(sal_block *block, const sal_report *report, const void *item) {
+    const sal_head_table *table = item;
+
+    if (!sal_report_shows(report, table->corpus)) {
+        return;
     }
-    sal_block_key(block, "documents");
-    sal_block_integer(block, table->documents);
+    sal_block_open(block, '{');
+    sal_block_put_string(block, "corpus", table->corpus);
+    sal_block_put_string(block, "model", table->analysis.model);
+    sal_block_put_string(block, "summarizer", table->summarizer);
+    sal_block_put_string(block, "protocol", sal_protocol_name(table->analysis.protocol));
+    sal_block_put_string(block, "evidence", table->analysis.evidence);
+    sal_block_put_string(block, "options", table->analysis.options);
+    sal_block_put_integer(block, "documents", table->documents);
     put_rows(block, table);
     for (int words = 0; words < SAL_HEAD_WORDS; words++) {
         sal_block_key(block, sal_head_words_name((sal_head_words)words));
@@ -113,8 +108,7 @@ static void put_table(sal_block *block, const sal_report *report, const sal_head
             continue;
         }
         sal_block_open(block, '{');
-        sal_block_key(block, "tied");
-        sal_block_number(block, table->ties[words]);
+        sal_block_put_number(block, "tied", table->ties[words]);
         for (size_t m = 0; m < DRAWN; m++) {
             put_metric(block, table, (sal_head_words)words, drawn[m]);
         }
@@ -125,12 +119,8 @@ static void put_table(sal_block *block, const sal_report *report, const sal_head
 }
 
 void sal_report_put_heads(sal_block *block, const sal_report *report) {
-    sal_block_key(block, "heads");
-    sal_block_open(block, '[');
-    for (size_t i = 0; i < report->heads->count && block->code == SAL_OK; i++) {
-        if (sal_report_shows(report, report->heads->items[i].corpus)) {
-            put_table(block, report, &report->heads->items[i]);
-        }
-    }
-    sal_block_close(block, ']');
+    const sal_head_tables *tables = report->heads;
+
+    sal_block_put_array(block, "heads", tables->items, tables->count, sizeof *tables->items,
+                        put_table, report);
 }

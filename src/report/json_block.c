@@ -69,6 +69,33 @@ void sal_block_null(sal_block *block) {
     }
 }
 
+void sal_block_put_string(sal_block *block, const char *key, const char *string) {
+    sal_block_key(block, key);
+    sal_block_string(block, string);
+}
+
+void sal_block_put_integer(sal_block *block, const char *key, int64_t value) {
+    sal_block_key(block, key);
+    sal_block_integer(block, value);
+}
+
+void sal_block_put_number(sal_block *block, const char *key, double value) {
+    sal_block_key(block, key);
+    sal_block_number(block, value);
+}
+
+void sal_block_put_array(sal_block *block, const char *key, const void *items, size_t count,
+                         size_t size,
+                         void (*put)(sal_block *block, const sal_report *report, const void *item),
+                         const sal_report *report) {
+    sal_block_key(block, key);
+    sal_block_open(block, '[');
+    for (size_t i = 0; i < count && block->code == SAL_OK; i++) {
+        put(block, report, (const char *)items + i * size);
+    }
+    sal_block_close(block, ']');
+}
+
 void sal_block_json(sal_block *block, const char *json, size_t length) {
     if (!begin(block)) {
         return;

@@ -1,10 +1,13 @@
 /* Paper and strict beside each other, as `salient compare --protocols` stored it: rows as arrays. */
-#include <string.h>
-
 #include "report/report_internal.h"
 
 /* [stage, summarizer, model, variant, words, layer, head, factor, measure, value, low, high, documents, corpus] */
-static void put_row(sal_block *block, const sal_protocol_row *row) {
+static void put_row(sal_block *block, const sal_report *report, const void *item) {
+    const sal_protocol_row *row = item;
+
+    if (!sal_report_shows(report, row->corpus)) {
+        return;
+    }
     sal_block_open(block, '[');
     sal_block_string(block, row->stage);
     sal_block_string(block, row->summarizer);
@@ -26,12 +29,6 @@ static void put_row(sal_block *block, const sal_protocol_row *row) {
 void sal_report_put_protocols(sal_block *block, const sal_report *report) {
     const sal_protocol_list *list = report->protocols;
 
-    sal_block_key(block, "protocols");
-    sal_block_open(block, '[');
-    for (size_t i = 0; i < list->count && block->code == SAL_OK; i++) {
-        if (sal_report_shows(report, list->items[i].corpus)) {
-            put_row(block, &list->items[i]);
-        }
-    }
-    sal_block_close(block, ']');
+    sal_block_put_array(block, "protocols", list->items, list->count, sizeof *list->items, put_row,
+                        report);
 }

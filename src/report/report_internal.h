@@ -68,6 +68,15 @@ void sal_block_integer(sal_block *block, int64_t value);
 void sal_block_number(sal_block *block, double value); /* NaN: null */
 void sal_block_boolean(sal_block *block, bool value);
 void sal_block_null(sal_block *block);
+/** Members of an object: a key and its value. */
+void sal_block_put_string(sal_block *block, const char *key, const char *string);
+void sal_block_put_integer(sal_block *block, const char *key, int64_t value);
+void sal_block_put_number(sal_block *block, const char *key, double value);
+/** A member that is an array: put writes what stands there for each of the items [count] of size bytes, which may be nothing. */
+void sal_block_put_array(sal_block *block, const char *key, const void *items, size_t count,
+                         size_t size,
+                         void (*put)(sal_block *block, const sal_report *report, const void *item),
+                         const sal_report *report);
 /** JSON made elsewhere: `<`, `>` and `&`, which stand only inside strings there, become \uXXXX. */
 void sal_block_json(sal_block *block, const char *json, size_t length);
 

@@ -20,12 +20,9 @@ static void put_corpora(sal_block *block, const sal_report *report) {
         const sal_report_corpus *corpus = &report->corpora[i];
 
         sal_block_open(block, '{');
-        sal_block_key(block, "name");
-        sal_block_string(block, corpus->name);
-        sal_block_key(block, "documents");
-        sal_block_integer(block, (int64_t)corpus->documents);
-        sal_block_key(block, "shown");
-        sal_block_integer(block, (int64_t)corpus->shown);
+        sal_block_put_string(block, "name", corpus->name);
+        sal_block_put_integer(block, "documents", (int64_t)corpus->documents);
+        sal_block_put_integer(block, "shown", (int64_t)corpus->shown);
         put_names(block, "languages", corpus->languages, corpus->language_count);
         put_names(block, "kinds", corpus->kinds, corpus->kind_count);
         sal_block_close(block, '}');
@@ -34,38 +31,19 @@ static void put_corpora(sal_block *block, const sal_report *report) {
 }
 
 static void put_summarizer(sal_block *block, const sal_summarizer_info *info) {
-    const struct {
-        const char *key;
-        const char *value;
-    } strings[] = {
-        {"name", info->name},
-        {"kind", info->kind},
-        {"digest", info->digest},
-        {"model", info->model},
-        {"family", info->family},
-        {"template", info->template_name},
-        {"length_policy", info->length_policy},
-    };
-    const struct {
-        const char *key;
-        double value;
-    } numbers[] = {
-        {"parameters", info->parameters},
-        {"temperature", info->temperature},
-        {"top_p", info->top_p},
-        {"top_k", info->top_k},
-        {"repeat_penalty", info->repeat_penalty},
-    };
-
     sal_block_open(block, '{');
-    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
-        sal_block_key(block, strings[i].key);
-        sal_block_string(block, strings[i].value);
-    }
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        sal_block_key(block, numbers[i].key);
-        sal_block_number(block, numbers[i].value);
-    }
+    sal_block_put_string(block, "name", info->name);
+    sal_block_put_string(block, "kind", info->kind);
+    sal_block_put_string(block, "digest", info->digest);
+    sal_block_put_string(block, "model", info->model);
+    sal_block_put_string(block, "family", info->family);
+    sal_block_put_string(block, "template", info->template_name);
+    sal_block_put_string(block, "length_policy", info->length_policy);
+    sal_block_put_number(block, "parameters", info->parameters);
+    sal_block_put_number(block, "temperature", info->temperature);
+    sal_block_put_number(block, "top_p", info->top_p);
+    sal_block_put_number(block, "top_k", info->top_k);
+    sal_block_put_number(block, "repeat_penalty", info->repeat_penalty);
     sal_block_key(block, "seed");
     if (info->has_seed && info->seed <= (uint64_t)1 << 53) {
         sal_block_integer(block, (int64_t)info->seed);
@@ -102,28 +80,17 @@ static bool is_shown(const sal_report *report, const sal_score *score) {
 
 static void put_score(sal_block *block, const sal_report *report, const sal_score *score) {
     sal_block_open(block, '{');
-    sal_block_key(block, "corpus");
-    sal_block_string(block, score->corpus);
-    sal_block_key(block, "summarizer");
-    sal_block_integer(block, place_of(report, score->summarizer));
-    sal_block_key(block, "protocol");
-    sal_block_string(block, sal_protocol_name(score->protocol));
-    sal_block_key(block, "words");
-    sal_block_string(block, score->words);
-    sal_block_key(block, "measure");
-    sal_block_string(block, score->measure);
-    sal_block_key(block, "length");
-    sal_block_integer(block, score->length);
-    sal_block_key(block, "value");
-    sal_block_number(block, score->value);
-    sal_block_key(block, "low");
-    sal_block_number(block, score->low);
-    sal_block_key(block, "high");
-    sal_block_number(block, score->high);
-    sal_block_key(block, "documents");
-    sal_block_integer(block, score->documents);
-    sal_block_key(block, "undefined");
-    sal_block_integer(block, score->undefined);
+    sal_block_put_string(block, "corpus", score->corpus);
+    sal_block_put_integer(block, "summarizer", place_of(report, score->summarizer));
+    sal_block_put_string(block, "protocol", sal_protocol_name(score->protocol));
+    sal_block_put_string(block, "words", score->words);
+    sal_block_put_string(block, "measure", score->measure);
+    sal_block_put_integer(block, "length", score->length);
+    sal_block_put_number(block, "value", score->value);
+    sal_block_put_number(block, "low", score->low);
+    sal_block_put_number(block, "high", score->high);
+    sal_block_put_integer(block, "documents", score->documents);
+    sal_block_put_integer(block, "undefined", score->undefined);
     sal_block_close(block, '}');
 }
 
