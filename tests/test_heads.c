@@ -364,6 +364,36 @@ static void many_is_the_same_as_one_by_one(void **state) {
     assert_true(compared > 9000);
 }
 
+/* Numbers that differ only in their last digits, ties among them, thousands in a row; and numbers of every size. */
+static void numbers_that_are_nearly_equal_are_ordered(void **state) {
+    enum { MANY = 3000 };
+    sal_random random;
+    sal_error err = {0};
+    double *y = test_calloc(3 * MANY, sizeof *y);
+    double *x = y + MANY, *ranks = y + 2 * MANY;
+    (void)state;
+    sal_random_seed(&random, 5);
+    for (int kind = 0; kind < 2; kind++) {
+        double one[SAL_METRICS], many[SAL_METRICS];
+        sal_metrics_reference *reference = NULL;
+        for (size_t i = 0; i < MANY; i++) {
+            y[i] = floor(11 * sal_random_uniform(&random)) / 10;
+            x[i] = kind == 0 ? 1 + 1e-14 * (double)sal_random_below(&random, 5000)
+                             : exp(1200 * (sal_random_uniform(&random) - .5));
+        }
+        assert_ok(sal_metrics_compute(SAL_STRICT, y, x, NULL, MANY, one, &err));
+        assert_ok(sal_metrics_reference_open(SAL_STRICT, y, MANY, &reference, &err));
+        void *workspace = test_calloc(1, sal_metrics_workspace(reference));
+        assert_ok(sal_metrics_against(reference, x, workspace, many, ranks, &err));
+        for (int m = 0; m < SAL_METRICS; m++)
+            if (m != SAL_METRIC_PEARSON && m != SAL_METRIC_PARTIAL_SPEARMAN) /* rounding alone */
+                assert_close(many[m], one[m], 1e-9, 1e-12);
+        test_free(workspace);
+        sal_metrics_reference_close(reference);
+    }
+    test_free(y);
+}
+
 /* ---- retrieval heads ---------------------------------------------------------------------------------------- */
 
 /* A prompt of 2 tokens, a document of 4, an instruction of 1, a summary of 4: "7 9" is copied, 5 is the instruction's, 8 is new. */
@@ -470,6 +500,7 @@ int main(void) {
         cmocka_unit_test(the_empty_heads_rho_is_that_of_its_definition),
         cmocka_unit_test(without_memory_it_is_an_error_and_nothing_leaks),
         cmocka_unit_test(many_is_the_same_as_one_by_one),
+        cmocka_unit_test(numbers_that_are_nearly_equal_are_ordered),
         cmocka_unit_test(a_head_hits_where_it_looks_at_the_token_that_comes_next),
         cmocka_unit_test(chosen_heads_that_retrieve_are_counted),
         cmocka_unit_test(a_change_of_importance_is_one_less_the_correlation),
