@@ -1,10 +1,13 @@
 /* Times the head analysis. bench/heads drives it:
  *
  *     bench_heads metrics DOCUMENTS HEADS WORDS THREADS     all metrics of so many heads, from word values in memory
- *     bench_heads stage MODEL.gguf STUDY THREADS            sal_heads_run of received and exposure; bare prefills of the same texts
+ *     bench_heads stage MODEL.gguf STUDY THREADS WHAT PERMUTATIONS
+ *                                                           sal_heads_run; bare prefills of the same texts. WHAT: evidence with
+ *                                                           commas; retrieval: retrieval heads; renormalise: without the first 4 tokens
  *
  * One line of JSON on standard output. The stage's clock runs from the second document to the last, so that loading the model stays
- * outside, and stops before resampling; the prefills are of the same documents, each after the stage, by an engine that is warm. */
+ * outside, and stops before the table over documents, whose bootstrap and permutations have a clock of their own; the prefills are of
+ * the same documents, each after the stage, by an engine that is warm. */
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -158,7 +161,16 @@ static int prefill_all(sal_study *study, const char *path, int threads, double *
     return status;
 }
 
-static int stage(const char *model, const char *folder, int threads, sal_error *err) {
+static bool names(const char *list, const char *word) {
+    const size_t length = strlen(word);
+    for (const char *at = strstr(list, word); at != NULL; at = strstr(at + 1, word))
+        if ((at == list || at[-1] == ',') && (at[length] == ',' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
+static int stage(const char *model, const char *folder, int threads, const char *what,
+                 int permutations, sal_error *err) {
     watch clock = {0, 0};
     const sal_progress progress = {.update = on_update, .context = &clock};
     sal_heads_options options = sal_heads_defaults();
@@ -167,16 +179,23 @@ static int stage(const char *model, const char *folder, int threads, sal_error *
     double seconds = 0;
     options.model = model;
     options.by = "lead";
-    options.permutations = 0;
+    for (int e = 0; e < SAL_EVIDENCES; e++)
+        options.evidence[e] = names(what, sal_evidence_name((sal_evidence)e));
+    options.retrieval = names(what, "retrieval");
+    options.renormalise = names(what, "renormalise");
+    options.skip_first = options.renormalise ? 4 : 0;
+    options.permutations = permutations;
     options.model_options.threads = threads;
     int status = sal_study_open(folder, SAL_STUDY_WRITE, &study, err);
     if (status == SAL_OK)
         status = sal_heads_run(study, &options, &progress, NULL, &tally, err);
+    const double end = now();
     if (status == SAL_OK)
         status = prefill_all(study, model, threads, &seconds, err);
     if (status == SAL_OK)
-        printf("{\"documents\": %lld, \"heads_seconds\": %.6f, \"prefill_seconds\": %.6f}\n",
-               (long long)tally.done, clock.tests - clock.second, seconds);
+        printf("{\"documents\": %lld, \"heads_seconds\": %.6f, \"prefill_seconds\": %.6f, "
+               "\"table_seconds\": %.6f}\n",
+               (long long)tally.done, clock.tests - clock.second, seconds, end - clock.tests);
     const int closed = sal_study_close(study, status == SAL_OK ? err : NULL);
     return status == SAL_OK ? closed : status;
 }
@@ -187,8 +206,9 @@ int main(int count, char **words) {
     if (count == 6 && strcmp(words[1], "metrics") == 0)
         status = metrics(strtoul(words[2], NULL, 10), strtoul(words[3], NULL, 10),
                          strtoul(words[4], NULL, 10), strtoul(words[5], NULL, 10));
-    else if (count == 5 && strcmp(words[1], "stage") == 0)
-        status = stage(words[2], words[3], (int)strtol(words[4], NULL, 10), &err);
+    else if (count == 7 && strcmp(words[1], "stage") == 0)
+        status = stage(words[2], words[3], (int)strtol(words[4], NULL, 10), words[5],
+                       (int)strtol(words[6], NULL, 10), &err);
     if (status != SAL_OK)
         fprintf(stderr, "bench_heads: %s\n", err.text[0] != '\0' ? err.text : "wrong arguments");
     return status == SAL_OK ? 0 : 1;
