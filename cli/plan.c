@@ -183,10 +183,13 @@ static int add_pair(struct reader *reader, struct plan_step *step, const struct 
     if (find_set(reader->set, stage->command->name, name) != NULL) {
         return 0;
     }
+    const char *plain = NULL;
     if (stage->positional != NULL && strcmp(name, stage->positional) == 0) {
-        return value->type == YAML_SEQUENCE_NODE ? add_list(reader, step, NULL, value)
-               : scalar(value) != NULL
-                   ? add_word(step, scalar(value), "", "", reader->err)
+        const int wrong = value_of(reader, value, &plain);
+        return wrong != 0      ? wrong
+               : plain != NULL ? add_word(step, plain, "", "", reader->err)
+               : value->type == YAML_SEQUENCE_NODE
+                   ? add_list(reader, step, NULL, value)
                    : fail_at(reader, value, "a file or a list of files is needed");
     }
     const struct option_row *row = options_find(stage->command, name, strlen(name));
@@ -196,7 +199,6 @@ static int add_pair(struct reader *reader, struct plan_step *step, const struct 
     if (row != NULL && row->type == OPTION_LIST && value->type == YAML_SEQUENCE_NODE) {
         return add_list(reader, step, name, value);
     }
-    const char *plain = NULL;
     int status = value_of(reader, value, &plain);
     if (status != 0 || plain != NULL) {
         return status != 0 ? status : add_option(step, name, plain, reader->err);

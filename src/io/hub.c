@@ -8,7 +8,7 @@
 
 static const char hub_files[] = "https://huggingface.co";
 static const char hub_rows[] = "https://datasets-server.huggingface.co";
-enum { MAXIMUM_LISTING = 64 << 20, MAXIMUM_PAGES = 10000, MAXIMUM_NAME = 96 };
+enum { MAXIMUM_LISTING = 64 << 20, MAXIMUM_PAGES = 1000, MAXIMUM_NAME = 96 };
 
 static int read_address(const char *variable, const char *usual, char **out, sal_error *err) {
     const char *value = getenv(variable);
@@ -167,8 +167,13 @@ int sal_hub_list(const sal_hub *hub, sal_hub_kind kind, const char *name, sal_hu
     int status =
         sal_buffer_add_format(&url, err, "%s/api/%s/%s/tree/main?recursive=true", hub->files,
                               kind == SAL_HUB_MODELS ? "models" : "datasets", name);
-    for (int page = 0; status == SAL_OK && url.length > 0 && page < MAXIMUM_PAGES; page++) {
+    for (int page = 0; status == SAL_OK && url.length > 0; page++) {
         char *next = NULL;
+        if (page == MAXIMUM_PAGES) {
+            status = sal_fail(err, SAL_ELIMIT, "its list of files does not end after %d pages",
+                              MAXIMUM_PAGES);
+            break;
+        }
         status = sal_hub_get(hub, url.bytes, &body, &next, err);
         if (status == SAL_OK)
             status = add_page(tree, &body, err);

@@ -119,6 +119,17 @@ exports() { # study
     first_line 'salient run: wrong.yaml:8: summarize: --as names one summarizer, but there are 2 --with'
 }
 
+@test "\$model as the only file of a plan is what it is on a list" {
+    printf 'study: s\nmodel: one.jsonl\nimport: {files: $model}\n' >plan.yaml
+    salient run plan.yaml --dry-run
+    expect 0
+    grep -q 'one.jsonl' out
+    printf 'study: s\nimport: {files: $model}\n' >plan.yaml
+    salient run plan.yaml --dry-run
+    expect 2
+    first_line 'salient run: plan.yaml:2: $model stands for the plan'"'"'s model, and the plan has no line `model: FILE` (or give --set model=FILE)'
+}
+
 @test "\$model in a plan is the model that its line or --set names" {
     printf 'study: s\nmodel: one.gguf\nsummarize: {with: [lead, $model]}\nheads: {model: $model}\nprobe: {model: $model}\n' >plan.yaml
     salient run plan.yaml --dry-run
