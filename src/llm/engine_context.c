@@ -67,6 +67,7 @@ void sal_engine_drop_context(sal_engine *engine) {
     engine->cpu = NULL;
     engine->context_tokens = 0;
     engine->context_bytes = 0;
+    engine->steered = 0;
 }
 
 int sal_engine_prepare(sal_engine *engine, sal_engine_need need, sal_error *err) {
@@ -74,7 +75,7 @@ int sal_engine_prepare(sal_engine *engine, sal_engine_need need, sal_error *err)
     const int tokens = unified ? need.cells : need.tokens;
     if (engine->llama != NULL && unified == engine->unified && tokens <= engine->context_tokens) {
         llama_memory_clear(llama_get_memory(engine->llama), true);
-        return SAL_OK;
+        return sal_context_steer(engine->model, engine->llama, &engine->steered, err);
     }
     sal_engine_drop_context(engine);
     int rounded = round_up(tokens);
@@ -91,7 +92,7 @@ int sal_engine_prepare(sal_engine *engine, sal_engine_need need, sal_error *err)
     engine->unified = unified;
     engine->context_tokens = rounded;
     engine->context_bytes = sal_llm_log_buffer_bytes();
-    return SAL_OK;
+    return sal_context_steer(engine->model, engine->llama, &engine->steered, err);
 }
 
 uint64_t sal_engine_bytes(const sal_engine *engine) {

@@ -48,6 +48,7 @@ struct sal_engine {
     bool unified;       /* all sequences in one cache, for they share most of their cells */
     int context_tokens; /* cells of a stream in the present context; 0: there is none yet */
     uint64_t context_bytes;
+    uint64_t steered; /* version of the model's steering that the context has */
     struct llama_batch batch;
     sal_sequence *
         *owners; /* [SAL_ENGINE_BATCH] whose logits an entry of the batch asks for, or NULL */

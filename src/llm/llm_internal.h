@@ -52,6 +52,13 @@ typedef struct sal_control {
     size_t length;
 } sal_control;
 
+/** What is added to the output of a block (steer.c). */
+typedef struct sal_steering {
+    float *data;      /* [layers-1, width] from block 1 on, as libllama wants it; NULL: nothing */
+    int block;        /* -1: none */
+    uint64_t version; /* of these three; 0: there never was any */
+} sal_steering;
+
 struct sal_model {
     struct llama_model *llama;
     const struct llama_vocab *vocab;
@@ -72,6 +79,7 @@ struct sal_model {
     sal_cpu_weights *exact_weights; /* float, for exact contexts; made when first needed */
     sal_control *controls;
     size_t control_count;
+    sal_steering steering;
     bool control_first[256]; /* bytes that a control token's text begins with */
 };
 
@@ -84,6 +92,12 @@ struct sal_model {
 int sal_context_open(sal_model *model, struct llama_context_params params, bool exact,
                      struct llama_context **out, sal_cpu **cpu, sal_error *err) SAL_MUST_CHECK;
 void sal_context_close(struct llama_context *context, sal_cpu *cpu);
+
+/** Steer a context as its model is steered now (steer.c).
+ *  in     seen: version the context has, 0 in a new one; updated
+ *  errs   SAL_EMODEL */
+int sal_context_steer(const sal_model *model, struct llama_context *context, uint64_t *seen,
+                      sal_error *err) SAL_MUST_CHECK;
 
 /** The layer of a graph's node called "<name>-<layer>", or -1. */
 int sal_llm_layer_of(const char *text, const char *name);

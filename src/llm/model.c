@@ -296,6 +296,7 @@ void sal_model_close(sal_model *model) {
     sal_cpu_weights_close(model->exact_weights);
     sal_free(model->backend);
     sal_free(model->controls);
+    sal_free(model->steering.data);
     sal_free(model->chat_template);
     sal_free(model->size_label);
     sal_free(model->type);

@@ -19,6 +19,7 @@ struct sal_scorer {
     struct llama_context *llama;
     sal_cpu *cpu;
     int context_tokens, context_outputs;
+    uint64_t steered; /* version of the model's steering that the context has */
     const sal_progress *progress;
     /* The run in progress. */
     const sal_head_place *heads;
@@ -136,7 +137,7 @@ static int prepare(sal_scorer *scorer, size_t tokens, size_t outputs, sal_error 
     if (scorer->llama != NULL && wanted <= scorer->context_tokens &&
         (int)outputs <= scorer->context_outputs) {
         llama_memory_clear(llama_get_memory(scorer->llama), true);
-        return SAL_OK;
+        return sal_context_steer(scorer->model, scorer->llama, &scorer->steered, err);
     }
     sal_context_close(scorer->llama, scorer->cpu);
     scorer->llama = NULL;
@@ -161,8 +162,10 @@ static int prepare(sal_scorer *scorer, size_t tokens, size_t outputs, sal_error 
         params.op_offload = false;
     }
     int status = sal_context_open(scorer->model, params, false, &scorer->llama, &scorer->cpu, err);
-    if (status != SAL_OK)
-        scorer->context_tokens = scorer->context_outputs = 0;
+    scorer->steered = 0;
+    if (status == SAL_OK)
+        return sal_context_steer(scorer->model, scorer->llama, &scorer->steered, err);
+    scorer->context_tokens = scorer->context_outputs = 0;
     return status;
 }
 

@@ -45,6 +45,7 @@ void sal_tap_drop_context(sal_tap *tap) {
     tap->cpu = NULL;
     tap->context_tokens = 0;
     tap->context_outputs = 0;
+    tap->steered = 0;
 }
 
 /* Libllama fills the rows of the vocabulary that it reserves with zeros, in the first decode that asks for them. Have it done by one
@@ -73,7 +74,7 @@ static void reserve_outputs(sal_tap *tap, int outputs) {
 int sal_tap_prepare(sal_tap *tap, int tokens, int outputs, sal_error *err) {
     if (tap->llama != NULL && tokens <= tap->context_tokens && outputs <= tap->context_outputs) {
         llama_memory_clear(llama_get_memory(tap->llama), true);
-        return SAL_OK;
+        return sal_context_steer(tap->model, tap->llama, &tap->steered, err);
     }
     tokens = (tokens + STEP - 1) / STEP * STEP;
     tokens = tokens > tap->context_tokens ? tokens : tap->context_tokens;
@@ -91,7 +92,7 @@ int sal_tap_prepare(sal_tap *tap, int tokens, int outputs, sal_error *err) {
         if (outputs > 1)
             reserve_outputs(tap, outputs);
     }
-    return SAL_OK;
+    return sal_context_steer(tap->model, tap->llama, &tap->steered, err);
 }
 
 /* ---- tensors ---------------------------------------------------------------------------------- */

@@ -95,6 +95,7 @@ struct sal_tap {
     sal_cpu *cpu; /* its backend; NULL: libllama alone */
     int context_tokens;
     int context_outputs;
+    uint64_t steered; /* version of the model's steering that the context has */
     struct llama_batch batch;
     const sal_progress *progress; /* of the call in progress */
     sal_collector *collector;     /* NULL between runs */
