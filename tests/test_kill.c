@@ -3,7 +3,7 @@
 #include "program.h"
 
 #include "salient/random.h"
-#include "tiny_gguf.h"
+#include "small_study.h"
 
 #include <limits.h>
 
@@ -16,38 +16,14 @@ static const char *const stages[STEPS + 1] = {"?",          "import", "summarize
 
 static char folder[64], home[PATH_MAX];
 
-static void write_text(const char *path, const char *text) {
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-}
-
-static void write_documents(const char *path) {
-    static const char *const places[] = {"harbour", "bakery", "library",
-                                         "station", "bridge", "mill"};
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    for (int i = 0; i < 6; i++)
-        fprintf(
-            file,
-            "{\"id\":\"d%d\",\"reference\":\"The %s reopens.\",\"text\":\"The old %s opened again "
-            "on day %d. Visitors came early and the town was glad. Nobody had seen the %s since "
-            "the flood, %d years ago.\"}\n",
-            i, places[i], places[i], i + 1, places[i], i + 2);
-    assert_int_equal(fclose(file), 0);
-}
-
 static int set_up(void **state) {
-    const tiny_gguf model = tiny_gguf_default("llama");
     (void)state;
     make_scratch_folder(folder);
     assert_non_null(getcwd(home, sizeof home));
     assert_int_equal(chdir(folder), 0);
     setenv("SALIENT_GUARD", "off", 1); /* the child would be this test */
     setenv("OMP_WAIT_POLICY", "passive", 1);
-    tiny_gguf_write(&model, "m.gguf");
-    write_documents("news.jsonl");
+    write_small_study();
     write_text(
         "plan.yaml",
         "study: study\nmodel: m.gguf\nimport: {files: news.jsonl, corpus: news}\nsummarize:\n"

@@ -1,6 +1,7 @@
 #include "faulty_system.h"
 
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -10,13 +11,46 @@
 #include "base/system.h"
 
 /* Test code: state is global here so that the library needs none. -1 = never fail. */
-static atomic_long remaining[SAL_FAULTY_KINDS] = {-1, -1, -1, -1, -1, -1, -1};
+static atomic_long remaining[SAL_FAULTY_KINDS] = {-1, -1, -1, -1, -1, -1, -1, -1, -1};
+static atomic_bool once;
+static sal_faulty_places *noted;
 static atomic_bool failed;
 static atomic_long blocks;
 
 void sal_faulty_fail(sal_faulty_kind kind, long after) {
     failed = false;
+    once = false;
     remaining[kind] = after;
+}
+
+void sal_faulty_fail_once(sal_faulty_kind kind, long after) {
+    sal_faulty_fail(kind, after);
+    once = true;
+}
+
+void sal_faulty_note_places(sal_faulty_places *places) {
+    noted = places;
+}
+
+/* One thread at a time, which is what the tests that ask for it run. */
+static void note(sal_faulty_kind kind) {
+    void *frames[24];
+    sal_faulty_places *places = &noted[kind];
+    sal_faulty_places *const all = noted;
+    noted = NULL; /* the first backtrace allocates */
+    const int depth = backtrace(frames, 24);
+    noted = all;
+    uint64_t chain = 14695981039346656037u;
+    for (int i = 0; i < depth; i++)
+        chain = (chain ^ (uint64_t)(uintptr_t)frames[i]) * 1099511628211u;
+    const long number = places->calls++;
+    for (long i = 0; i < places->count; i++)
+        if (places->chains[i] == chain)
+            return;
+    if (places->count < SAL_FAULTY_PLACES) {
+        places->numbers[places->count] = number;
+        places->chains[places->count++] = chain;
+    }
 }
 
 bool sal_faulty_reset(void) {
@@ -30,6 +64,8 @@ long sal_faulty_blocks(void) {
 }
 
 static bool fails(sal_faulty_kind kind, int error_number) {
+    if (noted != NULL)
+        note(kind);
     if (remaining[kind] < 0)
         return false;
     if (remaining[kind] > 0) {
@@ -37,8 +73,14 @@ static bool fails(sal_faulty_kind kind, int error_number) {
         return false;
     }
     failed = true;
+    if (once)
+        remaining[kind] = -1;
     errno = error_number;
     return true;
+}
+
+bool sal_faulty_strikes(sal_faulty_kind kind) {
+    return fails(kind, kind == SAL_FAULTY_WRITE ? ENOSPC : EIO);
 }
 
 void *sal_system_allocate(size_t size) {

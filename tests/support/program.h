@@ -38,15 +38,20 @@ static inline void program_words(program *made, const char *line) {
     made->words[made->count] = NULL;
 }
 
-/** In the child: run it and end. Blocks of memory that are left make it end with PROGRAM_LEAKS, whatever the command's status. */
-static inline void program_be(const char *line, const char *out, const char *err) {
-    program made;
-    program_words(&made, line);
+/** In the child: standard input is empty, the outputs go to files. */
+static inline void program_redirect(const char *out, const char *err) {
     const int flags = O_WRONLY | O_CREAT | O_TRUNC;
     if (dup2(open("/dev/null", O_RDONLY), STDIN_FILENO) < 0 ||
         dup2(open(out, flags, 0666), STDOUT_FILENO) < 0 ||
         dup2(open(err, flags, 0666), STDERR_FILENO) < 0)
         _exit(98);
+}
+
+/** In the child: run it and end. Blocks of memory that are left make it end with PROGRAM_LEAKS, whatever the command's status. */
+static inline void program_be(const char *line, const char *out, const char *err) {
+    program made;
+    program_words(&made, line);
+    program_redirect(out, err);
     const long before = sal_faulty_blocks();
     int status = salient_main(made.count, made.words);
     (void)sal_faulty_reset();
