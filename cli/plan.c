@@ -87,6 +87,20 @@ static int add_word(struct plan_step *step, const char *start, const char *middl
     return 0;
 }
 
+/* A word that is no option: the command's parser must not take it for one.
+ * in     node NULL: from --set */
+static int add_file(const struct reader *reader, struct plan_step *step, const yaml_node_t *node,
+                    const char *file) {
+    static const char wrong[] = "a file's name that begins with '-' is written with its folder: ./";
+    char text[200];
+    if (file[0] != '-' || file[1] == '\0') {
+        return add_word(step, file, "", "", reader->err);
+    }
+    (void)snprintf(text, sizeof text, "%s%.100s", wrong, file);
+    return node != NULL ? fail_at(reader, node, text)
+                        : sal_fail(reader->err, SAL_EINVAL, "--set: %s", text);
+}
+
 /* --name=value */
 static int add_option(struct plan_step *step, const char *name, const char *value, sal_error *err) {
     sal_buffer option = {0};
@@ -153,7 +167,7 @@ static int add_list(struct reader *reader, struct plan_step *step, const char *n
             return fail_at(reader, node, "only plain values can stand in a list");
         }
         if (status == 0) {
-            status = name == NULL ? add_word(step, text, "", "", reader->err)
+            status = name == NULL ? add_file(reader, step, node, text)
                                   : add_option(step, name, text, reader->err);
         }
     }
@@ -187,7 +201,7 @@ static int add_pair(struct reader *reader, struct plan_step *step, const struct 
     if (stage->positional != NULL && strcmp(name, stage->positional) == 0) {
         const int wrong = value_of(reader, value, &plain);
         return wrong != 0      ? wrong
-               : plain != NULL ? add_word(step, plain, "", "", reader->err)
+               : plain != NULL ? add_file(reader, step, value, plain)
                : value->type == YAML_SEQUENCE_NODE
                    ? add_list(reader, step, NULL, value)
                    : fail_at(reader, value, "a file or a list of files is needed");
@@ -226,7 +240,7 @@ static int add_overrides(struct reader *reader, struct plan_step *step,
         const char *option = text + length + 1;
         const size_t own = stage->positional != NULL ? strlen(stage->positional) : 0;
         if (own > 0 && strncmp(option, stage->positional, own) == 0 && option[own] == '=') {
-            status = add_word(step, option + own + 1, "", "", reader->err);
+            status = add_file(reader, step, NULL, option + own + 1);
         } else {
             status = add_word(step, "--", option, "", reader->err);
         }

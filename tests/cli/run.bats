@@ -130,6 +130,16 @@ exports() { # study
     first_line 'salient run: plan.yaml:2: $model stands for the plan'"'"'s model, and the plan has no line `model: FILE` (or give --set model=FILE)'
 }
 
+@test "a file of a plan is never taken for an option" {
+    printf 'study: s\nimport: {files: [a.jsonl, --limit=3]}\n' >plan.yaml
+    salient run plan.yaml --dry-run
+    expect 2
+    first_line "salient run: plan.yaml:2: a file's name that begins with '-' is written with its folder: ./--limit=3"
+    printf 'study: s\nimport: {files: -}\n' >plan.yaml
+    salient run plan.yaml --dry-run
+    expect 0
+}
+
 @test "\$model in a plan is the model that its line or --set names" {
     printf 'study: s\nmodel: one.gguf\nsummarize: {with: [lead, $model]}\nheads: {model: $model}\nprobe: {model: $model}\n' >plan.yaml
     salient run plan.yaml --dry-run
