@@ -19,7 +19,7 @@ ctest := ctest --no-tests=error --output-on-failure --parallel $(JOBS)
 export SALIENT_GOLDEN ?= $(wildcard $(CURDIR)/../shared/golden)
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps configure asan test test-fast test-asan test-long demo demo-full bench bench-all install lint lint-full format clean
+.PHONY: all help deps configure asan test test-fast test-asan test-long fuzz demo demo-full bench bench-all install lint lint-full format clean
 
 all: configure            ## build/salient (set-up first, if it was not done)
 	cmake --build $(build) --parallel $(JOBS)
@@ -53,6 +53,12 @@ test-asan: asan           ## all but the long tests, under the sanitizers only
 
 test-long: all            ## every test, the long ones too
 	cd $(build) && $(ctest)
+
+fuzz: configure           ## every fuzzer for FUZZ_SECONDS (600), two at a time (clang)
+	@cmake -S . -B $(build)/fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSALIENT_FUZZ=ON -DCMAKE_C_COMPILER=clang \
+	  -DCMAKE_CXX_COMPILER=clang++ $(cmake_options) >/dev/null
+	cmake --build $(build)/fuzz --parallel $(JOBS) --target fuzzers
+	tests/fuzz/run $(build)/fuzz
 
 demo: all                 ## a small study with the demo model, from import to report
 	scripts/demo

@@ -1,10 +1,13 @@
 /* A model that libllama does not survive is an error of the command; a good one is tried once. */
 #include "program.h"
 
+#include "salient/random.h"
 #include "tiny_gguf.h"
 
 #include <dirent.h>
 #include <limits.h>
+
+enum { HEADER_BYTES = 6500, SHORT_FILES = 40, LONG_FILES = 3000 };
 
 static char folder[64], home[PATH_MAX];
 
@@ -135,6 +138,63 @@ static void it_can_be_left_out(void **state) {
     unsetenv("SALIENT_GUARD");
 }
 
+/* ---- any damage ------------------------------------------------------------------------------------------- */
+
+static void replace_all(sal_buffer *file, const char *from, const char *to) {
+    const size_t length = strlen(from);
+    for (size_t at = 0; at + length <= HEADER_BYTES; at++)
+        if (memcmp(file->bytes + at, from, length) == 0)
+            memcpy(file->bytes + at, to, length);
+}
+
+/* Some bytes of the header are others, in every fourth file the architecture, too, in every fourth the tokenizer. */
+static void damage(uint64_t seed) {
+    static const char *const architectures[] = {"gemma", "qwen2", "qwen3", "orion",
+                                                "dream", "plamo", "mamba", "rwkv6",
+                                                "bloom", "jamba", "olmo2"};
+    static const char *const tokenizers[] = {"bert", "rwkv", "gpt3", "none"};
+    sal_buffer whole = {0};
+    sal_error err = {0};
+    sal_random random;
+    assert_ok(sal_file_read_all("good.gguf", (size_t)1 << 30, &whole, &err));
+    sal_random_seed(&random, seed);
+    if (seed % 4 == 1)
+        replace_all(&whole, "llama", architectures[sal_random_below(&random, 11)]);
+    if (seed % 4 == 2)
+        replace_all(&whole, "gpt2", tokenizers[sal_random_below(&random, 4)]);
+    const size_t range = seed % 2 == 0 ? 640 : HEADER_BYTES;
+    for (uint64_t i = 0; i < seed % 3; i++)
+        whole.bytes[sal_random_below(&random, range)] = (char)sal_random_next(&random);
+    FILE *file = fopen("damaged.gguf", "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(whole.bytes, 1, whole.length, file), whole.length);
+    assert_int_equal(fclose(file), 0);
+    sal_buffer_free(&whole);
+}
+
+/* The command loads the weights and computes with them. */
+static void no_damage_ends_the_program(void **state) {
+    const uint64_t files = getenv("SALIENT_LONG") != NULL ? LONG_FILES : SHORT_FILES;
+    int ran = 0, refused = 0, survived_not = 0;
+    (void)state;
+    for (uint64_t seed = 0; seed < files; seed++) {
+        damage(seed);
+        const int status =
+            program_run("tap --model damaged.gguf --text good.txt --attention -o o.st --threads 1",
+                        "out", "err");
+        char *said = program_read("err");
+        if (status != EXIT_DONE && (status != EXIT_FAILED || strstr(said, "damaged.gguf") == NULL))
+            fail_msg("file %llu: exit status %d: %s", (unsigned long long)seed, status, said);
+        ran += status == EXIT_DONE;
+        refused += status == EXIT_FAILED;
+        survived_not += strstr(said, "does not survive") != NULL;
+        free(said);
+    }
+    print_message("%d files computed, %d refused, %d of them by the child\n", ran, refused,
+                  survived_not);
+    assert_true(ran > 0 && survived_not > 0);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_that_ends_libllama_is_an_error_of_every_command),
@@ -142,6 +202,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(what_is_only_malformed_is_told_as_ever),
         cmocka_unit_test(a_good_model_is_tried_once_until_it_changes),
         cmocka_unit_test(it_can_be_left_out),
+        cmocka_unit_test(no_damage_ends_the_program),
     };
     if (argc == 3 && strcmp(argv[1], GUARD_WORD) == 0)
         return salient_main(argc, argv); /* this program, started as the child */
