@@ -3,6 +3,7 @@
 #include "heads/ablate_internal.h"
 
 #include "salient/random.h"
+#include "score/importance_change.h"
 #include "stats/stats.h"
 #include "testing.h"
 #include "zipf_documents.h"
@@ -474,19 +475,19 @@ static void a_change_of_importance_is_one_less_the_correlation(void **state) {
     sal_importance_list before = {.rows = a, .count = 6, .of = 4};
     sal_importance_list after = {.rows = b, .count = 5, .of = 5};
     (void)state;
-    assert_ok(ablate_importance_change(&before, &after, false, &change, &err));
+    assert_ok(score_importance_change(&before, &after, false, &change, &err));
     assert_close(change, 6.0 * 2 / (5 * 24), 1e-12, 0); /* 1 - rho = 6 sum d^2 / (n (n^2 - 1)) */
-    assert_ok(ablate_importance_change(&before, &after, true, &change, &err));
+    assert_ok(score_importance_change(&before, &after, true, &change, &err));
     assert_close(change, 6.0 * 2 / (3 * 8), 1e-12, 0);
-    assert_ok(ablate_importance_change(&before, &before, false, &change, &err));
+    assert_ok(score_importance_change(&before, &before, false, &change, &err));
     assert_close(change, 0, 0, 1e-15);
-    assert_ok(ablate_importance_change(&before, NULL, false, &change, &err));
+    assert_ok(score_importance_change(&before, NULL, false, &change, &err));
     assert_true(isnan(change));
     after.of = 0;
-    assert_ok(ablate_importance_change(&before, &after, false, &change, &err));
+    assert_ok(score_importance_change(&before, &after, false, &change, &err));
     assert_true(isnan(change));
     after = (sal_importance_list){.rows = b, .count = 4, .of = 5};
-    assert_int_equal(ablate_importance_change(&before, &after, false, &change, &err), SAL_EFORMAT);
+    assert_int_equal(score_importance_change(&before, &after, false, &change, &err), SAL_EFORMAT);
 }
 
 int main(void) {

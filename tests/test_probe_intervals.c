@@ -104,7 +104,7 @@ static probe_mean measure(simulation *s, size_t replicate, double spread) {
                             .part = s->part,
                             .targets = s->y,
                             .R = 1};
-    assert_ok(linear_run(&job, predictions, NULL, &err));
+    assert_ok(linear_run(&job, predictions, NULL, NULL, &err));
     for (size_t d = 0; d < s->data.documents; d++)
         assert_ok(probe_score_spearman(s->y + d * WORDS, predictions + d * WORDS, NULL, WORDS,
                                        &rho[d], &err));

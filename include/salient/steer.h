@@ -47,13 +47,14 @@ typedef struct sal_probe_direction {
 } sal_probe_direction;
 
 /** Fit the direction of one layer on three fifths of the documents (by groups of near-duplicates; another fifth chooses lambda).
- *  in     options: which states and importance, as for a run; its layers, kind, controls and transfer are not looked at
+ *  in     options: which states and importance, as for a run, its model a file; layers, kind, controls and transfer are not looked at
+ *  in     info: of that file
  *  out    *out, freed with sal_probe_direction_free
- *  errs   SAL_EINVAL (layer below 2: there is no control vector for it; the last layer, whose state is seen after the final norm; several
- *         corpora), those of sal_probe_run */
-int sal_probe_direction_fit(sal_study *study, const sal_probe_options *options, int layer,
-                            const sal_progress *progress, sal_probe_direction **out,
-                            sal_error *err) SAL_MUST_CHECK;
+ *  errs   SAL_EINVAL (layer below 2: there is no control vector for it; the last, whose state is seen after the final norm, where none
+ *         reaches; several corpora), SAL_EEXISTS (the file is another model than that of the states), those of sal_probe_run */
+int sal_probe_direction_fit(sal_study *study, const sal_probe_options *options,
+                            const sal_model_info *info, int layer, const sal_progress *progress,
+                            sal_probe_direction **out, sal_error *err) SAL_MUST_CHECK;
 void sal_probe_direction_free(sal_probe_direction *direction);
 
 /* ---- what it changes --------------------------------------------------------------------------------------------------------- */
@@ -117,6 +118,7 @@ typedef struct sal_steer_number {
 
 typedef struct sal_steer_result {
     sal_probe_direction *direction;
+    int64_t kept;                       /* of the documents, were in the study */
     int64_t documents, without_summary; /* steered; left out, as no unsteered summary counts */
     sal_steer_number ways[SAL_STEER_WAYS][SAL_STEER_MEASURES]; /* of NONE: shifts 0, kept 1 */
     sal_steer_number up_less_down[SAL_STEER_MEASURES];
@@ -124,7 +126,7 @@ typedef struct sal_steer_result {
 } sal_steer_result;
 
 /** Fit a direction, and make the summaries of documents it has not learnt from without it, with it, against it and with random directions of
- *  its norm.
+ *  its norm. The numbers of each document are kept when it is done: an interrupted run goes on.
  *  out    *out, freed with sal_steer_result_free
  *  errs   those of sal_probe_direction_fit, of the model and of the maker; SAL_EEXISTS (the file is another model than that of the states),
  *         SAL_EUNSUPPORTED (this architecture takes no control vector) */

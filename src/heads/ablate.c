@@ -9,6 +9,7 @@
 
 #include "heads/ablate_internal.h"
 #include "salient/file.h"
+#include "score/importance_change.h"
 #include "stats/stats.h"
 
 #define INPUTS_VERSION "ablate 1" /* goes up when the same inputs would give other rows */
@@ -121,33 +122,6 @@ static int open_model(ablation *a, sal_error *err) {
     return status == SAL_OK ? sal_scorer_open(a->model, &a->scorer, err) : status;
 }
 
-int ablate_importance_change(const sal_importance_list *a, const sal_importance_list *b,
-                             bool content, double *change, sal_error *err) {
-    size_t counts[2] = {0};
-    const sal_importance_list *const lists[2] = {a, b};
-    *change = NAN;
-    if (a == NULL || b == NULL || a->of == 0 || b->of == 0)
-        return SAL_OK;
-    double *y = sal_calloc(a->count + b->count, sizeof *y);
-    if (y == NULL)
-        return sal_fail_memory(err, "importance");
-    double *const sides[2] = {y, y + a->count};
-    for (int side = 0; side < 2; side++)
-        for (size_t i = 0; i < lists[side]->count; i++) {
-            const sal_importance_row *row = &lists[side]->rows[i];
-            if (row->in_document && (!content || row->content > 0))
-                sides[side][counts[side]++] = (double)row->count / (double)lists[side]->of;
-        }
-    double rho = NAN;
-    int status = counts[0] == counts[1]
-                     ? sal_stats_spearman(sides[0], sides[1], counts[0], &rho, err)
-                     : sal_fail(err, SAL_EFORMAT, "importance of %zu and of %zu words", counts[0],
-                                counts[1]);
-    *change = 1 - rho;
-    sal_free(y);
-    return status;
-}
-
 /* Summaries with these heads out, their importance held against that of `against` (NULL: the study's). */
 static int make_again(const ablation *a, const document_work *work, const sal_head_place *heads,
                       size_t count, const float *outputs, size_t width,
@@ -157,11 +131,11 @@ static int make_again(const ablation *a, const document_work *work, const sal_he
     int status = again->make(again->context, a->model, a->choice.summarizer_name, work->document,
                              heads, count, outputs, width, texts, err);
     if (status == SAL_OK)
-        status = ablate_importance_change(texts->importance, against, false,
-                                          &row->values[SAL_ABLATE_IMPORTANCE_ALL], err);
+        status = score_importance_change(texts->importance, against, false,
+                                         &row->values[SAL_ABLATE_IMPORTANCE_ALL], err);
     if (status == SAL_OK)
-        status = ablate_importance_change(texts->importance, against, true,
-                                          &row->values[SAL_ABLATE_IMPORTANCE_CONTENT], err);
+        status = score_importance_change(texts->importance, against, true,
+                                         &row->values[SAL_ABLATE_IMPORTANCE_CONTENT], err);
     if (status == SAL_OK)
         row->values[SAL_ABLATE_LENGTH] = texts->words;
     return status;

@@ -22,11 +22,4 @@ void ablate_choice_free(ablate_choice *choice);
 /** The sets as JSON. */
 int ablate_describe(const ablate_choice *choice, sal_buffer *out, sal_error *err) SAL_MUST_CHECK;
 
-/** 1 - Spearman of two strict importances over the words of the document.
- *  in     a, b: of one document, so that its words are in both; NULL: undefined
- *  out    *change; NaN: undefined
- *  errs   SAL_EFORMAT (other words), SAL_ENOMEM */
-int ablate_importance_change(const sal_importance_list *a, const sal_importance_list *b,
-                             bool content, double *change, sal_error *err) SAL_MUST_CHECK;
-
 #endif

@@ -203,3 +203,11 @@ const probe_place *probe_tested_place(const probe_stage *stage) {
     const probe_place *places[PROBE_SIDES];
     return places[probe_places(stage, places) - 1];
 }
+
+void probe_forget(probe_stage *stage) {
+    sal_state_set_list_free(stage->here.sets);
+    sal_state_set_list_free(stage->there.sets);
+    sal_summarizer_list_free(stage->here.summarizers);
+    sal_summarizer_list_free(stage->there.summarizers);
+    sal_text_close(stage->text);
+}

@@ -174,7 +174,18 @@ static int predict(work *w, double *predictions, sal_error *err) {
     return status;
 }
 
-int linear_run(const linear_job *job, double *predictions, double *lambda, sal_error *err) {
+/* Weights of target 0 and the constant, which had the shift taken. */
+static void give_weights(const work *w, size_t round, double *weights) {
+    const ridge_fit *fit = &w->fits[round];
+    double *own = weights + round * (w->F + 1);
+    memcpy(own, fit->weights, w->F * sizeof *own);
+    own[w->F] = fit->bias[0];
+    for (size_t f = 0; f < w->F; f++)
+        own[w->F] -= own[f] * w->shift[f];
+}
+
+int linear_run(const linear_job *job, double *predictions, double *lambda, double *weights,
+               sal_error *err) {
     const probe_features *features = &job->features;
     work w = {.job = job,
               .F = features->surface_to - features->surface_from +
@@ -188,6 +199,8 @@ int linear_run(const linear_job *job, double *predictions, double *lambda, sal_e
         status = fit_round(&w, r, err);
         if (status == SAL_OK && lambda != NULL)
             memcpy(lambda + r * job->R, w.fits[r].lambda, job->R * sizeof *lambda);
+        if (status == SAL_OK && weights != NULL)
+            give_weights(&w, r, weights);
     }
     if (status == SAL_OK)
         status = predict(&w, predictions, err);

@@ -21,10 +21,11 @@ typedef struct linear_job {
     size_t R;
 } linear_job;
 
-/** out    predictions [R,N]: each row by the round in whose test part it is; NaN elsewhere. lambda [rounds,R] or NULL
+/** out    predictions [R,N]: each row by the round in whose test part it is; NaN elsewhere
+ *  out    lambda [rounds,R] or NULL; weights [rounds,F+1] or NULL: of target 0, for columns as they are, the constant last
  *  errs   SAL_EINVAL (a part without rows), SAL_EFORMAT, SAL_EIO, SAL_ENOMEM
  *  cost   N F² multiplications once for all rounds and targets */
-int linear_run(const linear_job *job, double *predictions, double *lambda,
+int linear_run(const linear_job *job, double *predictions, double *lambda, double *weights,
                sal_error *err) SAL_MUST_CHECK;
 
 #endif

@@ -142,14 +142,15 @@ static int open_paper(probe_stage *stage, sal_error *err) {
 static int split_rows(probe_stage *stage, sal_error *err) {
     const probe_data *data = &stage->data;
     const bool transfer = stage->options->transfer != SAL_TRANSFER_NONE;
-    const bool pairs = stage->options->protocol == SAL_PAPER && !transfer;
+    const bool pairs = stage->options->protocol == SAL_PAPER && !transfer && !stage->one_split;
     const char **hashes = sal_calloc(data->documents, sizeof *hashes);
     size_t *parts = sal_calloc(data->documents, sizeof *parts);
     int status = SAL_OK;
     stage->part = sal_calloc(data->rows, sizeof *stage->part);
     if (hashes == NULL || parts == NULL || stage->part == NULL)
         status = sal_fail_memory(err, "a split");
-    stage->rounds = split_rounds_of(pairs ? SPLIT_DOCUMENTS_FOR_ONE : data->documents);
+    stage->rounds =
+        split_rounds_of(pairs || stage->one_split ? SPLIT_DOCUMENTS_FOR_ONE : data->documents);
     for (size_t d = 0; status == SAL_OK && d < data->documents; d++)
         hashes[d] = data->hashes[d];
     if (status == SAL_OK && pairs)
@@ -264,4 +265,27 @@ int probe_prepare(probe_stage *stage, sal_error *err) {
     if (status == SAL_OK)
         status = draw_task(stage, err);
     return status == SAL_OK ? mark_content(stage, err) : status;
+}
+
+void probe_clear(probe_stage *stage) {
+    for (size_t r = 0; r < stage->random_count; r++)
+        probe_source_free(&stage->random[r]);
+    sal_free(stage->random);
+    stage->random = NULL;
+    stage->random_count = 0;
+    if (stage->paper.files != NULL)
+        probe_source_free(&stage->paper);
+    if (stage->trained.files != NULL)
+        probe_source_free(&stage->trained);
+    sal_free(stage->layers);
+    sal_free(stage->part);
+    sal_free(stage->content);
+    sal_free(stage->seen);
+    sal_free(stage->task);
+    stage->layers = stage->part = NULL;
+    stage->content = stage->seen = NULL;
+    stage->task = NULL;
+    sal_free(stage->best.predictions);
+    stage->best = (probe_best){.predictions = NULL};
+    probe_data_free(&stage->data);
 }

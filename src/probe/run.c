@@ -210,29 +210,6 @@ static void tell(const probe_stage *stage) {
         stage->data.without_states + stage->data.without_importance + stage->data.few_words;
 }
 
-static void clear_corpus(probe_stage *stage) {
-    for (size_t r = 0; r < stage->random_count; r++)
-        probe_source_free(&stage->random[r]);
-    sal_free(stage->random);
-    stage->random = NULL;
-    stage->random_count = 0;
-    if (stage->paper.files != NULL)
-        probe_source_free(&stage->paper);
-    if (stage->trained.files != NULL)
-        probe_source_free(&stage->trained);
-    sal_free(stage->layers);
-    sal_free(stage->part);
-    sal_free(stage->content);
-    sal_free(stage->seen);
-    sal_free(stage->task);
-    stage->layers = stage->part = NULL;
-    stage->content = stage->seen = NULL;
-    stage->task = NULL;
-    sal_free(stage->best.predictions);
-    stage->best = (probe_best){.predictions = NULL};
-    probe_data_free(&stage->data);
-}
-
 int64_t sal_probe_limit(const sal_probe_options *options) {
     if (options->limit >= 0)
         return options->limit;
@@ -254,13 +231,13 @@ static int work_on_corpus(probe_stage *stage, sal_error *err) {
     int status = probe_prepare(stage, err);
     tell(stage);
     if (status != SAL_OK || stage->data.documents == 0) {
-        clear_corpus(stage);
+        probe_clear(stage);
         return status;
     }
     status = probe_series_open(&stage->series, stage->data.documents,
                                split_spread(&stage->rounds, stage->part, stage->data.rows), err);
     if (status != SAL_OK) {
-        clear_corpus(stage);
+        probe_clear(stage);
         return status;
     }
     status = find_language(stage, err);
@@ -272,7 +249,7 @@ static int work_on_corpus(probe_stage *stage, sal_error *err) {
     if (status == SAL_OK)
         status = put_results(stage, err);
     probe_series_close(&stage->series);
-    clear_corpus(stage);
+    probe_clear(stage);
     return status;
 }
 
@@ -348,11 +325,7 @@ int sal_probe_run(sal_study *study, const sal_probe_options *options, const sal_
     if (status == SAL_OK)
         status = run_corpora(&stage, err);
     openblas_set_num_threads(blas_threads);
-    sal_state_set_list_free(stage.here.sets);
-    sal_state_set_list_free(stage.there.sets);
-    sal_summarizer_list_free(stage.here.summarizers);
-    sal_summarizer_list_free(stage.there.summarizers);
-    sal_text_close(stage.text);
+    probe_forget(&stage);
     pthread_mutex_destroy(&stage.mutex);
     return status;
 }

@@ -33,7 +33,8 @@ typedef struct probe_stage {
     probe_place here;  /* of the study */
     probe_place there; /* a transfer's other side; study NULL: this is none */
     int threads;
-    bool worked; /* a transfer: some corpus had another one on the other side */
+    bool one_split; /* 60/20/20 by documents, however few or whatever the protocol */
+    bool worked;    /* a transfer: some corpus had another one on the other side */
     /* of the corpus at work */
     const char *corpus;
     probe_data data;
@@ -60,6 +61,8 @@ typedef struct probe_stage {
 
 /** Choose states and summarizers of all sides (choose.c). */
 int probe_choose(probe_stage *stage, sal_error *err) SAL_MUST_CHECK;
+/** Free what was chosen, and the stage's text. */
+void probe_forget(probe_stage *stage);
 /** The newest set of trained states of a protocol in this study (paper: with the summarizer's record behind), or NULL. */
 const sal_state_set *probe_newest_set(const probe_stage *stage, sal_protocol protocol);
 /** Where the rows come from: of a transfer the side that is learnt from, then the tested one. out places. return how many */
@@ -76,6 +79,8 @@ bool probe_is_onto_itself(const probe_stage *stage);
 
 /** Rows of the corpus at work, their states, the split and targets (prepare.c). No documents: nothing else is there. */
 int probe_prepare(probe_stage *stage, sal_error *err) SAL_MUST_CHECK;
+/** Free all that. */
+void probe_clear(probe_stage *stage);
 
 /** Keep the first failure of a worker; the others then stop early. */
 void probe_stage_fail(probe_stage *stage, int status, const sal_error *error);

@@ -44,7 +44,7 @@ static int run_gap_split(probe_stage *stage, size_t slot, size_t *part, double *
     job.rounds = &five;
     job.part = part;
     int status = split_pairs(stage->data.rows, stage->options->seed, &five, part, err);
-    return status == SAL_OK ? linear_run(&job, out, NULL, err) : status;
+    return status == SAL_OK ? linear_run(&job, out, NULL, NULL, err) : status;
 }
 
 /* Both probes on the words that both sequences have. */
@@ -55,9 +55,9 @@ static int run_gap_span(probe_stage *stage, size_t layer, size_t *part, double *
     for (size_t r = 0; r < stage->data.rows; r++)
         part[r] = stage->paper.place[r] == SIZE_MAX ? SIZE_MAX : stage->part[r];
     job.part = part;
-    int status = linear_run(&job, base, NULL, err);
+    int status = linear_run(&job, base, NULL, NULL, err);
     job.features = (probe_features){.source = &stage->paper, .slot = slot};
-    return status == SAL_OK ? linear_run(&job, out, NULL, err) : status;
+    return status == SAL_OK ? linear_run(&job, out, NULL, NULL, err) : status;
 }
 
 /* Trained on words that a summary keeps and 50 random ones of each document; predicted on these by both. */
@@ -84,7 +84,7 @@ static int run_gap_zero(probe_stage *stage, size_t slot, size_t *part, double *o
     }
     sal_free(zero);
     job.part = part;
-    return linear_run(&job, out, NULL, err);
+    return linear_run(&job, out, NULL, NULL, err);
 }
 
 static int run_gaps(probe_stage *stage, size_t layer, const double *base, sal_error *err) {
@@ -194,7 +194,7 @@ static int run_layer(probe_stage *stage, size_t layer, sal_error *err) {
     job.targets = targets;
     job.R = R;
     if (status == SAL_OK)
-        status = linear_run(&job, predictions, lambda, err);
+        status = linear_run(&job, predictions, lambda, NULL, err);
     if (status == SAL_OK)
         status = probe_stage_add_scores(stage, predictions, false, (int)layer, "none", -1, err);
     for (size_t k = 0; status == SAL_OK && k < draws; k++)
@@ -220,7 +220,7 @@ static int run_simple(probe_stage *stage, const linear_job *job, int layer, cons
                       int64_t seed, sal_error *err) {
     double *predictions = sal_calloc(stage->data.rows, sizeof *predictions);
     int status = predictions == NULL ? sal_fail_memory(err, "predictions")
-                                     : linear_run(job, predictions, NULL, err);
+                                     : linear_run(job, predictions, NULL, NULL, err);
     if (status == SAL_OK)
         status = probe_stage_add_scores(stage, predictions, false, layer, control, seed, err);
     sal_free(predictions);
