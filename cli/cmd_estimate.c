@@ -136,8 +136,9 @@ static int look_at(struct estimates *estimates, const struct command *command, c
 }
 
 static const struct command *const stages[] = {
-    &command_run,    &command_import, &command_summarize, &command_importance, &command_heads,
-    &command_ablate, &command_states, &command_probe,     &command_compare,    &command_report};
+    &command_run,   &command_import,  &command_summarize, &command_importance,
+    &command_heads, &command_ablate,  &command_states,    &command_probe,
+    &command_steer, &command_compare, &command_report};
 
 static int run(struct session *session, void *config) {
     const struct estimate_options *options = config;
@@ -153,7 +154,7 @@ static int run(struct session *session, void *config) {
     if (command == NULL) {
         return session_usage(session,
                              "it takes run, import, summarize, importance, heads, ablate, states, "
-                             "probe, compare or report, and what would stand behind them",
+                             "probe, steer, compare or report, and what would stand behind them",
                              "there is nothing to estimate about '%s'", session->arguments[0]);
     }
     char **typed = estimate_words(session->word_count - 2, session->words + 2, false, &count);

@@ -197,7 +197,7 @@ const struct command command_run = {
     arguments,
     "PLAN is a YAML file, or a preset: " PLAN_PRESET_NAMES
     ". It names the study and, for each stage (import, summarize, importance, heads, ablate, "
-    "states, probe, compare, report), the options of that command, or a list of them:\n\n"
+    "states, probe, steer, compare, report), the options of that command, or a list of them:\n\n"
     "study: mystudy; import: {files: news.jsonl}; summarize: {with: [lead, model.gguf]}; "
     "importance: {protocol: strict}; report: {}\n\n"
     "The value $model stands for the file named by `model: FILE` beside the stages, or by --set "

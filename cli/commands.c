@@ -5,29 +5,13 @@
 
 #include "suggest.h"
 
-const struct command *const commands[] = {&command_run,
-                                          &command_estimate,
-                                          &command_import,
-                                          &command_summarize,
-                                          &command_importance,
-                                          &command_heads,
-                                          &command_states,
-                                          &command_probe,
-                                          &command_ablate,
-                                          &command_compare,
-                                          &command_report,
-                                          &command_export,
-                                          &command_score,
-                                          &command_verify,
-                                          &command_model_info,
-                                          &command_model_convert,
-                                          &command_model_pull,
-                                          &command_model_randomize,
-                                          &command_tap,
-                                          &command_doctor,
-                                          &command_help,
-                                          &command_completion,
-                                          NULL};
+const struct command *const commands[] = {
+    &command_run,           &command_estimate,   &command_import,          &command_summarize,
+    &command_importance,    &command_heads,      &command_states,          &command_probe,
+    &command_steer,         &command_ablate,     &command_compare,         &command_report,
+    &command_export,        &command_score,      &command_verify,          &command_model_info,
+    &command_model_convert, &command_model_pull, &command_model_randomize, &command_tap,
+    &command_doctor,        &command_help,       &command_completion,      NULL};
 
 /* Length of a name's first word. */
 static size_t first_word(const char *name) {

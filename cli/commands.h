@@ -11,6 +11,7 @@ extern const struct command command_heads;
 extern const struct command command_states;
 extern const struct command command_probe;
 extern const struct command command_ablate;
+extern const struct command command_steer;
 extern const struct command command_compare;
 extern const struct command command_export;
 extern const struct command command_report;

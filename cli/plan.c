@@ -17,7 +17,8 @@ static const struct stage_row {
 } stages[] = {
     {&command_import, "files"}, {&command_summarize, NULL}, {&command_importance, NULL},
     {&command_heads, NULL},     {&command_ablate, NULL},    {&command_states, NULL},
-    {&command_probe, NULL},     {&command_compare, NULL},   {&command_report, NULL},
+    {&command_probe, NULL},     {&command_steer, NULL},     {&command_compare, NULL},
+    {&command_report, NULL},
 };
 enum { STAGES = sizeof stages / sizeof stages[0] };
 

@@ -119,7 +119,7 @@ END
 @test "wrong usage" {
     salient estimate verify study
     usage_error " estimate: there is nothing to estimate about 'verify'" \
-        'it takes run, import, summarize, importance, heads, ablate, states, probe, compare or report, and what would stand behind them'
+        'it takes run, import, summarize, importance, heads, ablate, states, probe, steer, compare or report, and what would stand behind them'
     salient estimate summarize study --wiht lead
     expect 2
     first_line 'salient estimate: summarize: there is no option --wiht; did you mean --with?'
