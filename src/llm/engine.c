@@ -16,7 +16,7 @@ static int check_options(const sal_model *model, const sal_engine_options *optio
     int most = (int)llama_max_parallel_sequences();
     if (model->vocabulary_only)
         return sal_fail(err, SAL_EINVAL, "%s was opened for its vocabulary only", model->path);
-    if (llama_model_has_encoder(model->llama) || !llama_model_has_decoder(model->llama))
+    if (!sal_llm_reads_forward(model))
         return sal_fail(err, SAL_EUNSUPPORTED, "%s: %s models do not generate from a prompt alone",
                         model->path, model->architecture);
     if (options->sequences < 1 || options->sequences > most)

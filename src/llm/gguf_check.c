@@ -251,17 +251,31 @@ static int add_tensors(const header *head, uint64_t file_bytes, sal_gguf_facts *
     return SAL_OK;
 }
 
+/* Text for people and JSON: ends before what is no UTF-8, or does not fit. */
+static void copy_text(char *room, size_t size, const char *text) {
+    size_t bad = 0;
+    (void)snprintf(room, size, "%s", text != NULL ? text : "");
+    if (!sal_utf8_valid(room, strlen(room), &bad))
+        room[bad] = '\0';
+}
+
+static int check_chat_template(const header *head, sal_error *err) {
+    const char *text = string_or_null(head->gguf, "tokenizer.chat_template");
+    if (text == NULL || sal_utf8_valid(text, strlen(text), NULL))
+        return SAL_OK;
+    return sal_fail(err, SAL_EFORMAT, "%s: the model's chat template is not UTF-8", head->path);
+}
+
 static int fill_facts(header *head, sal_gguf_facts *facts, sal_error *err) {
     const char *text = string_or_null(head->gguf, "general.architecture");
     if (text == NULL || text[0] == '\0' || strlen(text) >= sizeof head->architecture)
         return sal_fail(err, SAL_EFORMAT,
                         "%s: the file names no architecture (general.architecture)", head->path);
     (void)snprintf(head->architecture, sizeof head->architecture, "%s", text);
-    (void)snprintf(facts->architecture, sizeof facts->architecture, "%s", text);
-    text = string_or_null(head->gguf, "general.name");
-    (void)snprintf(facts->name, sizeof facts->name, "%s", text != NULL ? text : "");
-    text = string_or_null(head->gguf, "general.size_label");
-    (void)snprintf(facts->size_label, sizeof facts->size_label, "%s", text != NULL ? text : "");
+    copy_text(facts->architecture, sizeof facts->architecture, text);
+    copy_text(facts->name, sizeof facts->name, string_or_null(head->gguf, "general.name"));
+    copy_text(facts->size_label, sizeof facts->size_label,
+              string_or_null(head->gguf, "general.size_label"));
     int64_t key = gguf_find_key(head->gguf, "general.file_type"), file_type = -1;
     facts->file_type =
         key >= 0 && integer_at(head->gguf, key, &file_type) && file_type >= 0 && file_type < 4096
@@ -290,6 +304,8 @@ static int fill_facts(header *head, sal_gguf_facts *facts, sal_error *err) {
         status = check_rope(head, err);
     if (status == SAL_OK)
         status = check_vocabulary(head, err);
+    if (status == SAL_OK)
+        status = check_chat_template(head, err);
     return status;
 }
 

@@ -83,6 +83,10 @@ struct sal_model {
     bool control_first[256]; /* bytes that a control token's text begins with */
 };
 
+/** Whether each token sees those before it and no others. What is not so (encoders, models of embeddings, diffusion) libllama computes with all
+ *  tokens as outputs, and ends the process when there are fewer. */
+bool sal_llm_reads_forward(const sal_model *model);
+
 /* ---- context.c ----------------------------------------------------------------------------------- */
 
 /** A libllama context on our own backend where the model has one, else on libllama alone.

@@ -179,6 +179,15 @@ const sal_model_info *sal_model_describe(const sal_model *model) {
     return &model->info;
 }
 
+bool sal_llm_reads_forward(const sal_model *model) {
+    char key[100], causal[8] = "";
+    (void)snprintf(key, sizeof key, "%.63s.attention.causal", model->architecture);
+    (void)llama_model_meta_val_str(model->llama, key, causal, sizeof causal);
+    return llama_model_has_decoder(model->llama) && !llama_model_has_encoder(model->llama) &&
+           !llama_model_is_diffusion(model->llama) && strcmp(causal, "false") != 0 &&
+           strcmp(model->architecture, "gemma-embedding") != 0;
+}
+
 /* ---- open and close --------------------------------------------------------------------------------- */
 
 static int processors(void) {

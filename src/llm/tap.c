@@ -10,7 +10,7 @@ enum { KEY_STEP = 256 };
 static int check_model(const sal_model *model, const sal_tap_options *options, sal_error *err) {
     if (model->vocabulary_only)
         return sal_fail(err, SAL_EINVAL, "%s was opened for its vocabulary only", model->path);
-    if (llama_model_has_encoder(model->llama) || !llama_model_has_decoder(model->llama))
+    if (!sal_llm_reads_forward(model))
         return sal_fail(err, SAL_EUNSUPPORTED,
                         "%s: %s models do not read a text from left to right", model->path,
                         model->architecture);
@@ -175,7 +175,6 @@ static size_t tokens_needed(const sal_collector *c) {
 static size_t most_outputs(const sal_tap *tap, const sal_tap_request *request) {
     const size_t row = (size_t)tap->model->info.vocabulary * sizeof(float);
     size_t most = SAL_TAP_OUTPUT_BYTES / row;
-    most = most < SAL_TAP_OUTPUTS ? most : SAL_TAP_OUTPUTS;
     most = most > SAL_TAP_OUTPUTS_LEAST ? most : SAL_TAP_OUTPUTS_LEAST;
     most = most < (size_t)tap->micro_batch ? most : (size_t)tap->micro_batch;
     if (!request->hidden || request->position_count == 0)
