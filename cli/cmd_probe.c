@@ -115,10 +115,10 @@ static int check_control_vector(const struct probe_options *options, struct usag
     static const char example[] =
         "example: salient probe mystudy --model model.gguf --control-vector out.gguf --layer 15";
     if (options->control_vector == NULL) {
-        return options->layer == 0 ? 0
-                                   : usage_fail(usage, example,
-                                                "--layer belongs to --control-vector; --layers "
-                                                "names those that are probed");
+        return options->layer < 1 ? 0
+                                  : usage_fail(usage, example,
+                                               "--layer belongs to --control-vector; --layers "
+                                               "names those that are probed");
     }
     if (options->model == NULL) {
         return usage_fail(usage, example, "--control-vector: --model is needed, a file");
