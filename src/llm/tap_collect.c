@@ -15,6 +15,8 @@
 
 #include <string.h>
 
+#include <ggml-backend.h>
+
 /* ---- names ---------------------------------------------------------------------------------------- */
 
 /* The hidden state that a node holds, or -1. */
@@ -365,6 +367,21 @@ static bool silence(sal_collector *c, struct ggml_tensor *node) {
     return true;
 }
 
+/* The buffer of keys and values, from a node that reads or writes them. */
+static void note_cache(sal_zeros *cache, const struct ggml_tensor *node) {
+    for (int i = -1; i < GGML_MAX_SRC; i++) {
+        const struct ggml_tensor *tensor = i < 0 ? node : node->src[i];
+        for (int hops = 0; tensor != NULL && tensor->view_src != NULL && hops < 8; hops++)
+            tensor = tensor->view_src;
+        if (tensor == NULL || tensor->buffer == NULL ||
+            !ggml_backend_buffer_is_host(tensor->buffer) ||
+            strncmp(tensor->name, "cache_k", strlen("cache_k")) != 0)
+            continue;
+        cache->start = ggml_backend_buffer_get_base(tensor->buffer);
+        cache->bytes = ggml_backend_buffer_get_size(tensor->buffer);
+    }
+}
+
 /* A layer's attention is over. */
 static int take_layer(sal_collector *c, int layer) {
     if (layer < 0 || (size_t)layer >= c->layers)
@@ -411,8 +428,11 @@ bool sal_tap_on_node(struct ggml_tensor *node, bool ask, void *context) {
     sal_collector *c = tap->collector;
     if (c == NULL)
         return !ask;
-    if (c->stopped && ask)
+    if (c->stopped && ask) {
+        if (c->cache != NULL)
+            note_cache(c->cache, node);
         return silence(c, node);
+    }
     if (c->stopped) {
         sal_collector_restore(c);
         return false;

@@ -48,11 +48,10 @@ void sal_tap_drop_context(sal_tap *tap) {
     tap->steered = 0;
 }
 
-/* Libllama fills the rows of the vocabulary that it reserves with zeros, in the first decode that asks for them. Have it done by one
- * that computes nothing, and give the memory back: nobody writes there again. When this fails, only memory is lost. */
-static void reserve_outputs(sal_tap *tap, int outputs) {
+/* A decode that computes nothing, of so many tokens that all ask for an output row. */
+static bool decode_idly(sal_tap *tap, int outputs, sal_zeros *cache) {
     struct llama_batch *batch = &tap->batch;
-    sal_collector idle = {.tap = tap, .stopped = true};
+    sal_collector idle = {.tap = tap, .stopped = true, .cache = cache};
     for (int i = 0; i < outputs; i++) {
         batch->token[i] = 0;
         batch->pos[i] = i;
@@ -65,10 +64,20 @@ static void reserve_outputs(sal_tap *tap, int outputs) {
     const int32_t result = llama_decode(tap->llama, *batch);
     sal_collector_restore(&idle);
     tap->collector = NULL;
-    if (result == 0)
-        sal_pages_zero(llama_get_logits(tap->llama),
-                       (size_t)outputs * (size_t)tap->model->info.vocabulary * sizeof(float));
-    llama_memory_clear(llama_get_memory(tap->llama), true);
+    llama_memory_clear(llama_get_memory(tap->llama), false);
+    return result == 0;
+}
+
+/* Libllama fills the rows of the vocabulary that it reserves with zeros, in the first decode that asks for them; nobody writes there
+ * again. Have it done by a decode that computes nothing, and give the memory back. Beforehand that of the cache, zeros too, so that the two
+ * are never there together: the cache comes back as it is written. When any of this fails, only memory is lost. */
+static void reserve_outputs(sal_tap *tap, int outputs) {
+    const size_t row = (size_t)tap->model->info.vocabulary * sizeof(float);
+    sal_zeros cache = {0};
+    if (decode_idly(tap, 1, &cache) && cache.start != NULL)
+        sal_pages_zero(cache.start, cache.bytes);
+    if (decode_idly(tap, outputs, NULL))
+        sal_pages_zero(llama_get_logits(tap->llama), (size_t)outputs * row);
 }
 
 int sal_tap_prepare(sal_tap *tap, int tokens, int outputs, sal_error *err) {

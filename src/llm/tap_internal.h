@@ -14,10 +14,9 @@
 enum {
     SAL_TAP_MICRO_BATCH = 512, /* tokens computed at once, unless told otherwise */
     SAL_TAP_MICRO_BATCH_MOST = 8192,
-    SAL_TAP_OUTPUTS =
-        256, /* rows of the last state at once: libllama reserves a row of the vocabulary for each, */
-    SAL_TAP_OUTPUT_BYTES = 128 << 20, /* so many bytes at most, */
-    SAL_TAP_OUTPUTS_LEAST = 32        /* but never fewer rows than this */
+    SAL_TAP_OUTPUT_BYTES =
+        128 << 20, /* of the vocabulary's rows that libllama reserves for rows of the last state */
+    SAL_TAP_OUTPUTS_LEAST = 32 /* but never fewer of these than this */
 };
 
 /** Room for a copy of what lies on an accelerator. */
@@ -27,6 +26,12 @@ typedef struct sal_staging {
 } sal_staging;
 
 enum { SAL_STAGE_QUERIES, SAL_STAGE_KEYS, SAL_STAGE_MASK, SAL_STAGE_OTHER, SAL_STAGES };
+
+/** Memory that libllama filled with zeros. */
+typedef struct sal_zeros {
+    void *start;
+    size_t bytes;
+} sal_zeros;
 
 /** One run. */
 typedef struct sal_collector {
@@ -76,8 +81,9 @@ typedef struct sal_collector {
     bool embeddings_held;
 
     /* The end of a micro-batch. */
-    bool attention_over;        /* the last layer's attention is done with */
-    bool stopped;               /* nothing more is to be computed */
+    bool attention_over; /* the last layer's attention is done with */
+    bool stopped;        /* nothing more is to be computed */
+    sal_zeros *cache; /* filled with where keys and values lie, when stopped; NULL: nobody asks */
     struct ggml_tensor *silent; /* node that was made to compute nothing, and what it is in truth */
     enum ggml_op silent_op;
 
