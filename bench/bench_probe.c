@@ -149,7 +149,7 @@ static void *work(void *argument) {
         options.batch = self->batch;
         options.epochs = options.patience = own->epochs;
         options.seed = own->seed + n;
-        own->status = train_run(&options, &data, NULL, predictions, NULL, &own->err);
+        own->status = train_run(&options, &data, NULL, NULL, predictions, NULL, &own->err);
         own->scores[n] = pearson(self, predictions);
     }
     sal_free(predictions);

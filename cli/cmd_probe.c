@@ -34,6 +34,8 @@ struct probe_options {
     int64_t limit;
     const char *train_on, *test_on;
     const char *other_corpus, *other_by;
+    double checkpoint;
+    const char *save;
     const char *arrays;
     const char *audit;
     const char *control_vector;
@@ -70,6 +72,9 @@ static const struct option_row rows[] = {
     {"seed", 0, OPTION_SEED, AT(seed), "1", 0, 0, "N", NULL, HOW, "seed of everything random"},
     {"epochs", 0, OPTION_COUNT, AT(epochs), NULL, 1, 10000, "N", NULL, HOW,
      "of a network (default: the preset's, else 20)"},
+    {"checkpoint", 0, OPTION_NUMBER, AT(checkpoint), "10", 0, 1e9, "SECONDS", NULL, HOW,
+     "of a network: so long between notes of where its training stands, from which an interrupted "
+     "run goes on; 0: after each epoch"},
     {"train-on", 0, OPTION_TEXT, AT(train_on), NULL, 0, 0, "STUDY", NULL, TRANSFER,
      "learn from that study (it may be the same one) and test on this one"},
     {"test-on", 0, OPTION_TEXT, AT(test_on), NULL, 0, 0, "STUDY", NULL, TRANSFER,
@@ -80,6 +85,8 @@ static const struct option_row rows[] = {
      "importance there (default: by the summarizer of the same name, else the only one made with "
      "the "
      "model)"},
+    {"save", 0, OPTION_TEXT, AT(save), NULL, 0, 0, "DIR", NULL, "Output",
+     "write what the probes have learnt as safetensors below DIR; names are PyTorch's"},
     {"arrays", 0, OPTION_TEXT, AT(arrays), NULL, 0, 0, "DIR", NULL, "Output",
      "write what the probes saw and predicted as .npy files below DIR (X, y, groups, split, "
      "predictions)"},
@@ -177,6 +184,8 @@ static sal_probe_options request_of(const struct probe_options *options) {
     request.epochs = options->epochs > 0 ? (int)options->epochs : 0;
     request.threads = (int)options->common.threads;
     request.export_folder = options->arrays;
+    request.checkpoint_seconds = options->checkpoint;
+    request.save_folder = options->save;
     request.other_name = options->train_on != NULL ? options->train_on : options->test_on;
     request.transfer = options->train_on != NULL  ? SAL_TRANSFER_TRAIN_ON
                        : options->test_on != NULL ? SAL_TRANSFER_TEST_ON

@@ -84,11 +84,14 @@ typedef struct sal_probe_options {
     const char *other_name;   /* its path; results have the last part of it */
     const char *other_corpus; /* NULL: of the same name, else the only one */
     const char *other_by;     /* NULL: of the same name, else the only one made with the model */
+    double
+        checkpoint_seconds; /* between checkpoints of a network in training; 0: after each epoch; < 0: none */
+    const char *save_folder; /* weights of the probes, a folder for each corpus; NULL: none */
     const char *
         export_folder; /* X_<layer>.npy, y.npy, groups.npy, split.npy, predictions of each corpus; NULL: none */
 } sal_probe_options;
 
-/** linear, strict, all layers, all controls, 5 seeds, seed 1. */
+/** linear, strict, all layers, all controls, 5 seeds, seed 1, checkpoints every 10 seconds. */
 sal_probe_options sal_probe_defaults(void);
 
 /** Documents of each corpus that are looked at: limit, else the preset's; < 0: all. */
@@ -98,7 +101,7 @@ int64_t sal_probe_limit(const sal_probe_options *options);
  *  protocol, pooling and layers on both sides; its documents are split so that no near-duplicate of a tested one is learnt from, and it has
  *  neither gaps nor an online code. Probes of strict predict standardised states by
  *  documents that are not near-duplicates of any they learnt from; those of paper raw states by random pairs. Trainings of networks that
- *  are finished are kept: an interrupted run goes on with the same numbers.
+ *  are finished are kept, and checkpoints of those that are not: an interrupted run goes on with the same numbers.
  *  out    *tally added to: done = probes trained, kept = those taken from an interrupted run; failed = documents without states or importance
  *  errs   SAL_ENOTFOUND (no states: names salient states), SAL_EINVAL (too few documents, a layer that is not there; a transfer between
  *         two models or kinds of states, or onto itself), SAL_ECANCELLED, ...

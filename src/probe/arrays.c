@@ -113,24 +113,26 @@ static int write_integers(const probe_stage *stage, sal_error *err) {
     return status;
 }
 
-static int make_folder(const char *path, sal_error *err) {
+int probe_make_folder(const char *path, sal_error *err) {
     if (mkdir(path, 0777) == 0 || errno == EEXIST)
         return SAL_OK;
     return sal_fail(err, SAL_EIO, "%s: the folder cannot be made: %s", path, strerror(errno));
 }
 
+int probe_make_corpus_folder(const char *folder, const char *corpus, sal_error *err) {
+    char path[1000];
+    int status = probe_make_folder(folder, err);
+    (void)snprintf(path, sizeof path, "%.600s/%.300s", folder, corpus);
+    if (strchr(corpus, '/') != NULL)
+        return sal_fail(err, SAL_EINVAL, "corpus %.200s cannot be a folder's name: no files of it",
+                        corpus);
+    return status == SAL_OK ? probe_make_folder(path, err) : status;
+}
+
 int probe_write_arrays(probe_stage *stage, sal_error *err) {
     const probe_data *data = &stage->data;
-    char path[1000];
     size_t longest = 0;
-    int status = make_folder(stage->options->export_folder, err);
-    (void)snprintf(path, sizeof path, "%.600s/%.300s", stage->options->export_folder,
-                   stage->corpus);
-    if (strchr(stage->corpus, '/') != NULL)
-        return sal_fail(err, SAL_EINVAL, "corpus %.200s cannot be a folder's name: no arrays of it",
-                        stage->corpus);
-    if (status == SAL_OK)
-        status = make_folder(path, err);
+    int status = probe_make_corpus_folder(stage->options->export_folder, stage->corpus, err);
     for (size_t d = 0; d < data->documents; d++)
         if (data->start[d + 1] - data->start[d] > longest)
             longest = data->start[d + 1] - data->start[d];

@@ -33,6 +33,11 @@ float *probe_f32_weights(probe_f32_network *net);
 float *probe_f32_gradients(probe_f32_network *net);
 float *probe_f32_buffers(probe_f32_network *net);
 
+/** Adam's moments [plan.parameters] and the steps it has made; owned by the network. */
+float *probe_f32_first_moments(probe_f32_network *net);
+float *probe_f32_second_moments(probe_f32_network *net);
+int64_t *probe_f32_steps(probe_f32_network *net);
+
 /** Logits of rows.
  *  in     x [rows, plan.input], borrowed until the backward; groups [group_count+1]: where documents begin among the rows, ascending from
  *         0 to rows (NULL for plans that are not grouped)
@@ -64,6 +69,9 @@ void probe_f64_initialise(probe_f64_network *net, uint64_t seed);
 double *probe_f64_weights(probe_f64_network *net);
 double *probe_f64_gradients(probe_f64_network *net);
 double *probe_f64_buffers(probe_f64_network *net);
+double *probe_f64_first_moments(probe_f64_network *net);
+double *probe_f64_second_moments(probe_f64_network *net);
+int64_t *probe_f64_steps(probe_f64_network *net);
 int probe_f64_forward(probe_f64_network *net, const double *x, size_t rows, const size_t *groups,
                       size_t group_count, sal_random *random, const double **logits,
                       sal_error *err) SAL_MUST_CHECK;

@@ -191,6 +191,18 @@ real *NAME(buffers)(struct NAME(network) * net) {
     return net->buffers;
 }
 
+real *NAME(first_moments)(struct NAME(network) * net) {
+    return net->first;
+}
+
+real *NAME(second_moments)(struct NAME(network) * net) {
+    return net->second;
+}
+
+int64_t *NAME(steps)(struct NAME(network) * net) {
+    return &net->steps;
+}
+
 /* ---- initial weights ---------------------------------------------------------------------------------------- */
 
 static void fill_uniform(real *values, size_t count, double bound, sal_random *random) {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "probe/stage.h"
+#include "probe/keeping.h"
 #include "salient/file.h"
 #include "stats/resampling.h"
 
@@ -119,6 +119,7 @@ static int train_one(trainings *all, variant *v, size_t round, sal_error *err) {
                              .round = round};
     char digest[65];
     bool found = false;
+    probe_keeping keeping;
     double *own = sal_calloc(data->rows, sizeof *own);
     if (own == NULL)
         return sal_fail_memory(err, "predictions");
@@ -126,11 +127,16 @@ static int train_one(trainings *all, variant *v, size_t round, sal_error *err) {
         own[r] = (double)NAN;
     hash_training(all, v, round, &options, digest);
     int status = recall(all, digest, own, &found, err);
-    if (status == SAL_OK && !found) {
-        status = train_run(&options, &what, stage->progress, own, NULL, err);
+    probe_keeping_open(stage, digest, all->layer, v->seed, round, strcmp(v->control, "none") == 0,
+                       &keeping);
+    if (status == SAL_OK && (!found || probe_keeping_lacks_weights(&keeping))) {
+        const train_hooks hooks = probe_keeping_hooks(&keeping);
+        status = train_run(&options, &what, &hooks, stage->progress, own, NULL, err);
         if (status == SAL_OK)
             status = keep(all, digest, own, err);
     }
+    if (status == SAL_OK)
+        probe_keeping_finish(&keeping);
     for (size_t r = 0; status == SAL_OK && r < data->rows; r++)
         if (!isnan(own[r])) /* rounds test different rows */
             v->predictions[r] = own[r];
@@ -272,5 +278,6 @@ int probe_networks(probe_stage *stage, sal_error *err) {
             if (has_layers(stage, &stage->random[r]))
                 status = run_layer(stage, &stage->random[r], layer, true, err);
     }
+    probe_keeping_end(stage);
     return status;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "probe/evaluate.h"
+#include "probe/keeping.h"
 #include "probe/stage.h"
 
 enum { THREADS_AT_MOST = 64 };
@@ -19,7 +20,8 @@ const char *sal_probe_control_name(sal_probe_control control) {
 }
 
 sal_probe_options sal_probe_defaults(void) {
-    sal_probe_options options = {.limit = -1, .layers = "all", .seeds = 5, .seed = 1};
+    sal_probe_options options = {
+        .limit = -1, .layers = "all", .seeds = 5, .seed = 1, .checkpoint_seconds = 10};
     for (int c = 0; c < SAL_CONTROLS; c++)
         options.controls[c] = true;
     return options;
@@ -243,6 +245,8 @@ static int work_on_corpus(probe_stage *stage, sal_error *err) {
     status = find_language(stage, err);
     if (status == SAL_OK && stage->options->export_folder != NULL)
         status = probe_write_arrays(stage, err);
+    if (status == SAL_OK)
+        status = probe_keeping_prepare(stage, err);
     if (status == SAL_OK)
         status = stage->options->kind == SAL_PROBE_LINEAR ? probe_sweep(stage, err)
                                                           : probe_networks(stage, err);

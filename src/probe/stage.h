@@ -117,6 +117,10 @@ int probe_sweep_surface(probe_stage *stage, sal_error *err) SAL_MUST_CHECK;
 /** Trainings of networks (networks.c). */
 int probe_networks(probe_stage *stage, sal_error *err) SAL_MUST_CHECK;
 
+/** Make a folder, if it is not there; and a corpus's in it. errs SAL_EIO, SAL_EINVAL (a corpus that cannot be a folder's name) */
+int probe_make_folder(const char *path, sal_error *err) SAL_MUST_CHECK;
+int probe_make_corpus_folder(const char *folder, const char *corpus, sal_error *err) SAL_MUST_CHECK;
+
 /** Arrays for other programs (arrays.c): X_<layer>.npy [N,D] f32, y.npy [N] f64, groups.npy [N] i64, split.npy [N] i64, words.txt. */
 int probe_write_arrays(probe_stage *stage, sal_error *err) SAL_MUST_CHECK;
 /** prediction_<layer>.npy [N] f64 and lambda_<layer>.npy [rounds] f64. */

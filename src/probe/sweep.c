@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/keeping.h"
 #include "probe/linear.h"
 #include "probe/online.h"
 #include "probe/stage.h"
@@ -183,7 +184,9 @@ static int run_layer(probe_stage *stage, size_t layer, sal_error *err) {
     double *targets = sal_calloc(N, R * sizeof *targets);
     double *predictions = sal_calloc(N, R * sizeof *predictions);
     double *lambda = sal_calloc(stage->rounds.rounds, R * sizeof *lambda);
-    int status = targets == NULL || predictions == NULL || lambda == NULL
+    double *weights =
+        sal_calloc(stage->rounds.rounds, (stage->trained.width + 1) * sizeof *weights);
+    int status = targets == NULL || predictions == NULL || lambda == NULL || weights == NULL
                      ? sal_fail_memory(err, "predictions")
                      : SAL_OK;
     for (size_t r = 0; status == SAL_OK && r < N; r++) {
@@ -194,7 +197,7 @@ static int run_layer(probe_stage *stage, size_t layer, sal_error *err) {
     job.targets = targets;
     job.R = R;
     if (status == SAL_OK)
-        status = linear_run(&job, predictions, lambda, NULL, err);
+        status = linear_run(&job, predictions, lambda, weights, err);
     if (status == SAL_OK)
         status = probe_stage_add_scores(stage, predictions, false, (int)layer, "none", -1, err);
     for (size_t k = 0; status == SAL_OK && k < draws; k++)
@@ -210,9 +213,12 @@ static int run_layer(probe_stage *stage, size_t layer, sal_error *err) {
         lambda[r] = lambda[r * R]; /* of y itself */
     if (status == SAL_OK && stage->options->export_folder != NULL)
         status = probe_write_predictions(stage, layer, predictions, lambda, err);
+    if (status == SAL_OK && stage->options->save_folder != NULL)
+        status = probe_keep_linear(stage, (int)layer, weights, lambda, err);
     sal_free(targets);
     sal_free(predictions);
     sal_free(lambda);
+    sal_free(weights);
     return status;
 }
 

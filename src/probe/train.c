@@ -262,35 +262,111 @@ static void restore_weights(trainer *t) {
     memcpy(probe_f32_buffers(t->net), t->best + t->parameters, t->buffers * sizeof(float));
 }
 
-static int learn(trainer *t, const sal_progress *progress, size_t *epochs, sal_error *err) {
-    probe_optimiser optimiser = probe_adam(t->options->rate, t->options->weight_decay);
-    double best = INFINITY, least = INFINITY;
-    size_t stale = 0, flat = 0;
-    int status = SAL_OK;
+/* Numbers that change from epoch to epoch. */
+typedef struct course {
+    double rate, best, least;
+    size_t epoch, stale, flat;
+} course;
+
+static train_state state_of(trainer *t, const course *c) {
+    train_state state = {.parameters = t->parameters,
+                         .buffers = t->buffers,
+                         .units = t->training_count,
+                         .weights = probe_f32_weights(t->net),
+                         .first = probe_f32_first_moments(t->net),
+                         .second = probe_f32_second_moments(t->net),
+                         .running = probe_f32_buffers(t->net),
+                         .best_weights = t->best,
+                         .best_running = t->best + t->parameters,
+                         .order = t->training,
+                         .epoch = (int64_t)c->epoch,
+                         .steps = *probe_f32_steps(t->net),
+                         .stale = (int64_t)c->stale,
+                         .flat = (int64_t)c->flat,
+                         .rate = c->rate,
+                         .best = c->best,
+                         .least = c->least};
+    memcpy(state.random, t->random.state, sizeof state.random);
+    return state;
+}
+
+/* Go on where an interrupted training stopped. */
+static int load(trainer *t, const train_hooks *hooks, course *c, sal_error *err) {
+    train_state state = state_of(t, c);
+    bool found = false;
+    if (hooks == NULL || hooks->load == NULL)
+        return SAL_OK;
+    const int status = hooks->load(hooks->context, &state, &found, err);
+    if (status != SAL_OK || !found)
+        return status;
+    *c = (course){.rate = state.rate,
+                  .best = state.best,
+                  .least = state.least,
+                  .epoch = (size_t)state.epoch,
+                  .stale = (size_t)state.stale,
+                  .flat = (size_t)state.flat};
+    *probe_f32_steps(t->net) = state.steps;
+    memcpy(t->random.state, state.random, sizeof state.random);
+    return SAL_OK;
+}
+
+static bool is_over(const trainer *t, const course *c) {
+    return c->epoch >= t->options->epochs || c->stale >= t->options->patience;
+}
+
+/* What the loss on dev after an epoch means for the next. */
+static void judge(trainer *t, course *c, double loss) {
+    c->epoch++;
+    c->stale = loss < c->best ? 0 : c->stale + 1;
+    if (loss < c->best) {
+        c->best = loss;
+        keep_weights(t);
+    }
+    c->flat =
+        loss < c->least * (1 - 1e-4) ? 0 : c->flat + 1; /* as ReduceLROnPlateau counts gains */
+    c->least = loss < c->least ? loss : c->least;
+    if (t->options->halve && c->flat >= 2) {
+        c->rate /= 2;
+        c->flat = 0;
+    }
+}
+
+static int learn(trainer *t, const train_hooks *hooks, const sal_progress *progress, size_t *epochs,
+                 sal_error *err) {
+    course c = {.rate = t->options->rate, .best = INFINITY, .least = INFINITY};
     keep_weights(t);
-    for (size_t e = 0; status == SAL_OK && e < t->options->epochs && stale < t->options->patience;
-         e++) {
+    int status = load(t, hooks, &c, err);
+    while (status == SAL_OK && !is_over(t, &c)) {
+        const probe_optimiser optimiser = probe_adam(c.rate, t->options->weight_decay);
         double loss = 0;
         status = train_epoch(t, &optimiser, progress, err);
         if (status == SAL_OK)
             status = evaluate(t, &loss, err);
-        if (status != SAL_OK)
-            break;
-        *epochs = e + 1;
-        stale = loss < best ? 0 : stale + 1;
-        if (loss < best) {
-            best = loss;
-            keep_weights(t);
-        }
-        flat = loss < least * (1 - 1e-4) ? 0 : flat + 1; /* as ReduceLROnPlateau counts gains */
-        least = loss < least ? loss : least;
-        if (t->options->halve && flat >= 2) {
-            optimiser.rate /= 2;
-            flat = 0;
+        if (status == SAL_OK)
+            judge(t, &c, loss);
+        if (status == SAL_OK && hooks != NULL && hooks->save != NULL && !is_over(t, &c)) {
+            const train_state state = state_of(t, &c);
+            status = hooks->save(hooks->context, &state, err);
         }
     }
+    *epochs = c.epoch;
     restore_weights(t);
     return status;
+}
+
+/* What was learnt, to whom it is of use. */
+static int give(const trainer *t, const train_hooks *hooks, size_t epochs, sal_error *err) {
+    if (hooks == NULL || hooks->give == NULL)
+        return SAL_OK;
+    const probe_plan plan = probe_plan_paper(t->options->kind, t->data->F, t->options->attention);
+    const bool standardised = t->options->standardise;
+    const train_result result = {.plan = &plan,
+                                 .weights = probe_f32_weights(t->net),
+                                 .buffers = probe_f32_buffers(t->net),
+                                 .mean = standardised ? t->mean : NULL,
+                                 .scale = standardised ? t->scale : NULL,
+                                 .epochs = epochs};
+    return hooks->give(hooks->context, &result, err);
 }
 
 static double sigmoid(double z) {
@@ -331,16 +407,18 @@ static int predict(trainer *t, double *predictions, sal_error *err) {
     return status;
 }
 
-int train_run(const train_options *options, const train_data *data, const sal_progress *progress,
-              double *predictions, size_t *epochs, sal_error *err) {
+int train_run(const train_options *options, const train_data *data, const train_hooks *hooks,
+              const sal_progress *progress, double *predictions, size_t *epochs, sal_error *err) {
     trainer t = {
         .options = options, .data = data, .by_document = options->kind == SAL_PROBE_ARTICLE};
     size_t ran = 0;
     int status = trainer_open(&t, err);
     if (status == SAL_OK)
-        status = learn(&t, progress, &ran, err);
+        status = learn(&t, hooks, progress, &ran, err);
     if (status == SAL_OK)
         status = predict(&t, predictions, err);
+    if (status == SAL_OK)
+        status = give(&t, hooks, ran, err);
     if (epochs != NULL)
         *epochs = ran;
     trainer_free(&t);
