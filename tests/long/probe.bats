@@ -71,3 +71,24 @@ assert tensor.name == 'direction.9' and list(tensor.shape) == [576] and tensor.t
 assert tensor.data.shape == (576,) and abs(tensor.data).max() > 0
 END
 }
+
+@test "the documented line of Python makes of the original's article_{id}.pt what the audit reads" {
+    local torch=${SALIENT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/salient}/bench-venv/bin/python
+    [ -x "$torch" ] || { echo "SKIPPED 1: no PyTorch (bench/generate brings it)"; skip "no PyTorch"; }
+    printf '{"id":"7","text":"The ferry sank near the harbour. Nobody was hurt."}\n' >one.jsonl
+    salient import study one.jsonl --corpus cnn_dailymail && expect 0
+    # As _0_targeted_hidden_extraction.py of the original saves it.
+    "$torch" - <<'END'
+import torch
+word = lambda position, count: {'hidden_states': torch.zeros(3, 8).half(), 'score': .5, 'position': position, 'num_tokens': 1,
+                                'num_occurrences': count, 'aggregation_strategy': 'average', 'word_original': 'x'}
+torch.save({'article_id': '7', 'word_hidden_states': {'ferry': word(2, 1), 'the': word(1, 5), 'summarize': word(9, 1)},
+            'context_hidden_states': torch.zeros(3, 8).half(), 'article_end_pos': 12, 'seq_len': 30, 'num_layers': 3, 'hidden_dim': 8,
+            'num_target_words': 3}, 'article_7.pt')
+END
+    grep -E '^    python -c "import sys, numpy' "$SOURCE/docs/probes.md" | sed "s|^    python|$torch|" >convert
+    [ "$(wc -l <convert)" -eq 1 ]
+    bash convert
+    salient probe study --audit article_7.safetensors --json && expect 0
+    python3 -c "import json; a = json.load(open('out')); assert (a['words'], a['outside'], a['repeated']) == (3, 1, 1), a"
+}
