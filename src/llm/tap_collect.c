@@ -367,19 +367,22 @@ static bool silence(sal_collector *c, struct ggml_tensor *node) {
     return true;
 }
 
+static void note_tensor(sal_zeros *cache, const struct ggml_tensor *tensor) {
+    while (tensor->view_src != NULL)
+        tensor = tensor->view_src;
+    if (tensor->buffer == NULL || !ggml_backend_buffer_is_host(tensor->buffer) ||
+        strncmp(tensor->name, "cache_k", strlen("cache_k")) != 0)
+        return;
+    cache->start = ggml_backend_buffer_get_base(tensor->buffer);
+    cache->bytes = ggml_backend_buffer_get_size(tensor->buffer);
+}
+
 /* The buffer of keys and values, from a node that reads or writes them. */
 static void note_cache(sal_zeros *cache, const struct ggml_tensor *node) {
-    for (int i = -1; i < GGML_MAX_SRC; i++) {
-        const struct ggml_tensor *tensor = i < 0 ? node : node->src[i];
-        for (int hops = 0; tensor != NULL && tensor->view_src != NULL && hops < 8; hops++)
-            tensor = tensor->view_src;
-        if (tensor == NULL || tensor->buffer == NULL ||
-            !ggml_backend_buffer_is_host(tensor->buffer) ||
-            strncmp(tensor->name, "cache_k", strlen("cache_k")) != 0)
-            continue;
-        cache->start = ggml_backend_buffer_get_base(tensor->buffer);
-        cache->bytes = ggml_backend_buffer_get_size(tensor->buffer);
-    }
+    note_tensor(cache, node);
+    for (int i = 0; i < GGML_MAX_SRC; i++)
+        if (node->src[i] != NULL)
+            note_tensor(cache, node->src[i]);
 }
 
 /* A layer's attention is over. */

@@ -110,7 +110,8 @@ static int standardise(const trainer *t, sal_error *err) {
     for (size_t i = 0; i < t->training_count; i++) {
         size_t from = 0, to = 0;
         rows_of(t, t->training[i], &from, &to);
-        for (size_t r = from; r < to; r++, n++)
+        n += (double)(to - from);
+        for (size_t r = from; r < to; r++)
             for (size_t f = 0; f < F; f++) {
                 const double x = (double)t->data->x[r * F + f];
                 sum[f] += x;
