@@ -167,7 +167,7 @@ static void networks_find_the_signal_too(void **state) {
         options.layers = "0,1";
         options.seeds = 1;
         options.epochs = 20;
-        options.controls[SAL_CONTROL_TASK] = false;
+        memset(options.controls, 0, sizeof options.controls);
         sal_probe_tables *tables = planted_run(path, &options, NULL);
         const char *name = sal_probe_name(cases[c].kind);
         const bool all = cases[c].kind == SAL_PROBE_ALL_LAYERS;
@@ -177,6 +177,46 @@ static void networks_find_the_signal_too(void **state) {
             fail_msg("%s finds %.3f", name, found);
         if (!all)
             assert_true(planted_find(tables, name, SAL_STRICT, 0, "none", "spearman")->value < .15);
+        sal_probe_tables_free(tables);
+    }
+}
+
+/* One choice of the paper's protocol at a time, for networks whose loss is over words. */
+static void networks_have_gaps_too(void **state) {
+    char path[160];
+    (void)state;
+    plant(below(folder, "shared", path), CLUSTERED, 2, 20);
+    for (int k = SAL_PROBE_MLP; k <= SAL_PROBE_ARTICLE; k++) {
+        sal_probe_options options = planted_options();
+        memset(options.controls, 0, sizeof options.controls);
+        options.controls[SAL_CONTROL_GAP] = true;
+        options.kind = (sal_probe_kind)k;
+        options.loss = SAL_PROBE_MSE;
+        options.layers = "0,1";
+        options.seeds = 1;
+        options.epochs = k == SAL_PROBE_ALL_LAYERS ? 4 : 12;
+        sal_probe_tables *tables = planted_run(path, &options, NULL);
+        const char *name = sal_probe_name(options.kind);
+        const int layer = k == SAL_PROBE_ALL_LAYERS ? -1 : 1;
+        size_t gaps = 0;
+        for (size_t t = 0; t < tables->count; t++)
+            for (size_t i = 0; i < tables->items[t].count; i++)
+                gaps += strcmp(tables->items[t].analysis.probe, name) == 0 &&
+                        strncmp(tables->items[t].results[i].control, "gap-", 4) == 0;
+        assert_int_equal(gaps, k == SAL_PROBE_MLP ? 6 : k == SAL_PROBE_ALL_LAYERS ? 3 : 0);
+        if (k != SAL_PROBE_ARTICLE) {
+            const sal_probe_result *r =
+                planted_find(tables, name, SAL_STRICT, layer, "gap-split", "spearman");
+            assert_true(r->low > .1);
+            assert_int_equal(r->documents, 20);
+            /* few words have no importance here, and the paper's states are the same */
+            assert_close(
+                planted_find(tables, name, SAL_STRICT, layer, "gap-zero", "spearman")->value, 0, 0,
+                .1);
+            assert_close(
+                planted_find(tables, name, SAL_STRICT, layer, "gap-span", "spearman")->value, 0, 0,
+                .1);
+        }
         sal_probe_tables_free(tables);
     }
 }
@@ -199,6 +239,7 @@ static void an_interrupted_training_goes_on_with_the_same_numbers(void **state) 
         options.seeds = 1;
         options.epochs = 2;
         options.threads = 1;
+        options.controls[SAL_CONTROL_GAP] = false; /* here some of its trainings are the same */
         plant(below(folder, way == 0 ? "whole" : "broken", paths[way]), SIGNAL, 4, 20);
         sal_study *study = open_study(paths[way], SAL_STUDY_WRITE);
         if (way == 1) {
@@ -391,6 +432,7 @@ int main(void) {
         cmocka_unit_test(noise_is_within_its_interval_of_zero),
         cmocka_unit_test(what_is_memorised_has_no_selectivity),
         cmocka_unit_test(networks_find_the_signal_too),
+        cmocka_unit_test(networks_have_gaps_too),
         cmocka_unit_test(an_interrupted_training_goes_on_with_the_same_numbers),
         cmocka_unit_test(what_is_wrong_is_said),
     };

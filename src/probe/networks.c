@@ -8,22 +8,32 @@
 #include "salient/file.h"
 #include "stats/resampling.h"
 
-/* One set of predictions: a seed of the probe, a draw of the control task, or a random copy. */
+/* One set of predictions: a seed of the probe, a draw of the control task, a random copy, or a choice of the paper's protocol. */
 typedef struct variant {
     const char *control;
     int64_t seed;
     const double *y;     /* [N] */
     double *predictions; /* [N] */
+    size_t *part;        /* [N] owned: other rows than the stage's; NULL: the stage's */
+    split_rounds rounds;
 } variant;
+
+/* One training. */
+typedef struct unit {
+    variant *of;
+    size_t round;
+} unit;
 
 typedef struct trainings {
     probe_stage *stage;
     const probe_source *source;
     int layer; /* -1: all */
     size_t F;
-    float *x; /* [N,F] */
-    variant *variants;
+    float *x;          /* [N,F] */
+    variant *variants; /* [count] */
     size_t count;
+    unit *units; /* [unit_count] */
+    size_t unit_count;
     char digest[65]; /* of the data */
 } trainings;
 
@@ -57,6 +67,10 @@ static void hash_training(const trainings *all, const variant *v, size_t round,
     sal_sha256_add(&hash, all->digest, 64);
     sal_sha256_add(&hash, text, strlen(text));
     sal_sha256_add(&hash, v->y, all->stage->data.rows * sizeof *v->y);
+    if (v->part != NULL) {
+        sal_sha256_add(&hash, v->part, all->stage->data.rows * sizeof *v->part);
+        sal_sha256_add(&hash, &v->rounds, sizeof v->rounds);
+    }
     sal_sha256_finish(&hash, digest);
 }
 
@@ -114,8 +128,8 @@ static int train_one(trainings *all, variant *v, size_t round, sal_error *err) {
                              .y = v->y,
                              .start = data->start,
                              .documents = data->documents,
-                             .part = stage->part,
-                             .rounds = &stage->rounds,
+                             .part = v->part != NULL ? v->part : stage->part,
+                             .rounds = &v->rounds,
                              .round = round};
     char digest[65];
     bool found = false;
@@ -149,8 +163,7 @@ static void run_training(void *context, size_t i) {
     sal_error error = {0};
     if (probe_stage_stopped(all->stage))
         return;
-    const size_t rounds = all->stage->rounds.rounds;
-    const int status = train_one(all, &all->variants[i / rounds], i % rounds, &error);
+    const int status = train_one(all, all->units[i].of, all->units[i].round, &error);
     if (status != SAL_OK)
         probe_stage_fail(all->stage, status, &error);
     else
@@ -187,29 +200,84 @@ static int load_states(trainings *all, sal_error *err) {
     return status;
 }
 
-static int add_variants(trainings *all, bool random, sal_error *err) {
+/* One more set of predictions. gap PROBE_GAPS: rows of the stage */
+static int add_variant(trainings *all, const variant *what, probe_gap gap, sal_error *err) {
+    const probe_stage *stage = all->stage;
+    const size_t N = stage->data.rows;
+    variant *v = &all->variants[all->count++];
+    int status = SAL_OK;
+    *v = *what;
+    v->rounds = stage->rounds;
+    v->predictions = sal_calloc(N, sizeof *v->predictions);
+    if (gap < PROBE_GAPS)
+        v->part = sal_calloc(N, sizeof *v->part);
+    if (v->predictions == NULL || (gap < PROBE_GAPS && v->part == NULL))
+        return sal_fail_memory(err, "predictions");
+    for (size_t r = 0; r < N; r++)
+        v->predictions[r] = (double)NAN;
+    if (gap < PROBE_GAPS)
+        status = probe_gap_part(stage, gap, &v->rounds, v->part, err);
+    for (size_t r = 0; status == SAL_OK && r < v->rounds.rounds; r++)
+        all->units[all->unit_count++] = (unit){v, r};
+    return status;
+}
+
+static int open_variants(trainings *all, size_t most, sal_error *err) {
+    all->variants = sal_calloc(most, sizeof *all->variants);
+    all->units = sal_calloc(most, SPLIT_ROUNDS_AT_MOST * sizeof *all->units);
+    return all->variants == NULL || all->units == NULL ? sal_fail_memory(err, "probes") : SAL_OK;
+}
+
+static void close_variants(trainings *all) {
+    for (size_t v = 0; v < all->count; v++) {
+        sal_free(all->variants[v].predictions);
+        sal_free(all->variants[v].part);
+    }
+    sal_free(all->variants);
+    sal_free(all->units);
+}
+
+/* Gaps are there for networks whose loss is over words: one over the words of a document cannot be split by pairs of document and word, and
+ * with other words it is another loss. */
+static bool has_gaps(const probe_stage *stage) {
+    return stage->options->controls[SAL_CONTROL_GAP] && stage->options->protocol == SAL_STRICT &&
+           stage->options->transfer == SAL_TRANSFER_NONE &&
+           stage->options->kind != SAL_PROBE_ARTICLE;
+}
+
+static bool has_layers(const probe_stage *stage, const probe_source *source) {
+    for (size_t l = 0; l < stage->layer_count; l++)
+        if (probe_source_slot(source, stage->layers[l]) == SIZE_MAX)
+            return false;
+    return true;
+}
+
+static bool has_span(const probe_stage *stage) {
+    return has_gaps(stage) && stage->paper.files != NULL && has_layers(stage, &stage->paper);
+}
+
+/* The probe's seeds first, then the control task's, then the gaps. */
+static int add_variants(trainings *all, sal_error *err) {
     probe_stage *stage = all->stage;
     const size_t N = stage->data.rows, seeds = (size_t)stage->options->seeds;
-    const bool task = stage->options->controls[SAL_CONTROL_TASK];
-    all->variants = sal_calloc(2 * seeds, sizeof *all->variants);
-    if (all->variants == NULL)
-        return sal_fail_memory(err, "probes");
-    for (size_t s = 0; s < (random ? 1 : seeds); s++)
-        all->variants[all->count++] =
-            (variant){.control = !random ? "none" : all->source->set->weights,
-                      .seed = random ? all->source->set->seed : (int64_t)s + 1,
-                      .y = stage->data.y};
-    for (size_t s = 0; !random && task && s < seeds; s++)
-        all->variants[all->count++] =
-            (variant){.control = "control-task", .seed = (int64_t)s + 1, .y = stage->task + s * N};
-    for (size_t v = 0; v < all->count; v++) {
-        all->variants[v].predictions = sal_calloc(N, sizeof(double));
-        if (all->variants[v].predictions == NULL)
-            return sal_fail_memory(err, "predictions");
-        for (size_t r = 0; r < N; r++)
-            all->variants[v].predictions[r] = (double)NAN;
+    const size_t tasks = stage->options->controls[SAL_CONTROL_TASK] ? seeds : 0;
+    const int gaps = has_span(stage) ? PROBE_GAPS : has_gaps(stage) ? PROBE_GAP_SPAN : 0;
+    int status = open_variants(all, 2 * seeds + PROBE_GAPS, err);
+    for (size_t s = 0; status == SAL_OK && s < seeds; s++) {
+        const variant probe = {.control = "none", .seed = (int64_t)s + 1, .y = stage->data.y};
+        status = add_variant(all, &probe, PROBE_GAPS, err);
     }
-    return SAL_OK;
+    for (size_t s = 0; status == SAL_OK && s < tasks; s++) {
+        const variant task = {
+            .control = "control-task", .seed = (int64_t)s + 1, .y = stage->task + s * N};
+        status = add_variant(all, &task, PROBE_GAPS, err);
+    }
+    for (int g = 0; status == SAL_OK && g < gaps; g++) {
+        const variant gap = {
+            .control = probe_gap_name((probe_gap)g), .seed = 1, .y = stage->data.y};
+        status = add_variant(all, &gap, (probe_gap)g, err);
+    }
+    return status;
 }
 
 /* The literal of a control's name: series keep the pointer. */
@@ -228,55 +296,97 @@ static int score_variants(trainings *all, sal_error *err) {
         if (strcmp(one->control, "control-task") == 0)
             status = probe_stage_add_task(stage, all->variants[one->seed - 1].predictions,
                                           one->predictions, (size_t)one->seed - 1, all->layer, err);
-        else
+        else if (one->part == NULL)
             status = probe_stage_add_scores(stage, one->predictions, normalised, all->layer,
                                             control_name(one->control), one->seed, err);
+        else if (strcmp(one->control, probe_gap_name(PROBE_GAP_SPAN)) != 0)
+            status = probe_stage_add_difference(stage, all->variants[0].predictions,
+                                                one->predictions, all->layer, one->control, err);
     }
     return status;
 }
 
-static int run_layer(probe_stage *stage, const probe_source *source, int layer, bool random,
-                     sal_error *err) {
-    trainings all = {.stage = stage, .source = source, .layer = layer};
-    int status = load_states(&all, err);
-    if (status == SAL_OK)
-        status = add_variants(&all, random, err);
+/* Train all variants of some states. */
+static int train_all(trainings *all, sal_error *err) {
+    probe_stage *stage = all->stage;
+    int status = load_states(all, err);
     if (status == SAL_OK) {
-        hash_data(&all);
-        sal_stats_parallel(stage->threads, all.count * stage->rounds.rounds, run_training, &all);
+        hash_data(all);
+        sal_stats_parallel(stage->threads, all->unit_count, run_training, all);
         status = stage->status;
         if (status != SAL_OK && err != NULL)
             *err = stage->error;
     }
-    if (status == SAL_OK)
-        status = score_variants(&all, err);
-    for (size_t v = 0; v < all.count; v++)
-        sal_free(all.variants[v].predictions);
-    sal_free(all.variants);
-    sal_free(all.x);
+    sal_free(all->x);
+    all->x = NULL;
     return status;
 }
 
-static bool has_layers(const probe_stage *stage, const probe_source *source) {
-    for (size_t l = 0; l < stage->layer_count; l++)
-        if (probe_source_slot(source, stage->layers[l]) == SIZE_MAX)
-            return false;
-    return true;
+/* The other probe of the span: states of the paper's sequence. base: the same words, strict states */
+static int run_span(probe_stage *stage, int layer, const double *base, sal_error *err) {
+    trainings all = {.stage = stage, .source = &stage->paper, .layer = layer};
+    const variant span = {.control = probe_gap_name(PROBE_GAP_SPAN), .seed = 1, .y = stage->data.y};
+    int status = open_variants(&all, 1, err);
+    if (status == SAL_OK)
+        status = add_variant(&all, &span, PROBE_GAP_SPAN, err);
+    if (status == SAL_OK)
+        status = train_all(&all, err);
+    if (status == SAL_OK)
+        status = probe_stage_add_difference(stage, base, all.variants[0].predictions, layer,
+                                            span.control, err);
+    close_variants(&all);
+    return status;
+}
+
+static int run_layer(probe_stage *stage, int layer, sal_error *err) {
+    trainings all = {.stage = stage, .source = &stage->trained, .layer = layer};
+    int status = add_variants(&all, err);
+    if (status == SAL_OK)
+        status = train_all(&all, err);
+    if (status == SAL_OK)
+        status = score_variants(&all, err);
+    if (status == SAL_OK && has_span(stage))
+        status = run_span(stage, layer, all.variants[all.count - 1].predictions, err);
+    close_variants(&all);
+    return status;
+}
+
+static int run_random(probe_stage *stage, const probe_source *source, int layer, sal_error *err) {
+    trainings all = {.stage = stage, .source = source, .layer = layer};
+    const variant copy = {
+        .control = source->set->weights, .seed = source->set->seed, .y = stage->data.y};
+    int status = open_variants(&all, 1, err);
+    if (status == SAL_OK)
+        status = add_variant(&all, &copy, PROBE_GAPS, err);
+    if (status == SAL_OK)
+        status = train_all(&all, err);
+    if (status == SAL_OK)
+        status = score_variants(&all, err);
+    close_variants(&all);
+    return status;
+}
+
+/* Trainings of one layer, random copies included. */
+static size_t count_units(const probe_stage *stage) {
+    const size_t seeds = (size_t)stage->options->seeds, rounds = stage->rounds.rounds;
+    const size_t variants = seeds * (stage->options->controls[SAL_CONTROL_TASK] ? 2 : 1);
+    size_t units = rounds * (variants + stage->random_count);
+    if (has_gaps(stage))
+        units += split_rounds_of(0).rounds + rounds * (has_span(stage) ? 3 : 1);
+    return units;
 }
 
 int probe_networks(probe_stage *stage, sal_error *err) {
     const bool all = stage->options->kind == SAL_PROBE_ALL_LAYERS;
     const size_t layers = all ? 1 : stage->layer_count;
-    const size_t seeds = (size_t)stage->options->seeds;
-    const size_t variants = seeds * (stage->options->controls[SAL_CONTROL_TASK] ? 2 : 1);
     int status = probe_sweep_surface(stage, err);
-    stage->total += (int64_t)(layers * stage->rounds.rounds * (variants + stage->random_count));
+    stage->total += (int64_t)(layers * count_units(stage));
     for (size_t l = 0; status == SAL_OK && l < layers; l++) {
         const int layer = all ? -1 : (int)stage->layers[l];
-        status = run_layer(stage, &stage->trained, layer, false, err);
+        status = run_layer(stage, layer, err);
         for (size_t r = 0; status == SAL_OK && r < stage->random_count; r++)
             if (has_layers(stage, &stage->random[r]))
-                status = run_layer(stage, &stage->random[r], layer, true, err);
+                status = run_random(stage, &stage->random[r], layer, err);
     }
     probe_keeping_end(stage);
     return status;

@@ -106,6 +106,16 @@ int probe_stage_add_task(probe_stage *stage, const double *predictions, const do
 /** Paired difference of Spearman, other - base, on the words that both predict. */
 int probe_stage_add_difference(probe_stage *stage, const double *base, const double *other,
                                int layer, const char *control, sal_error *err) SAL_MUST_CHECK;
+/** One choice of the paper's protocol (gaps.c). */
+typedef enum probe_gap { PROBE_GAP_SPLIT, PROBE_GAP_ZERO, PROBE_GAP_SPAN, PROBE_GAPS } probe_gap;
+/** "gap-split", "gap-zero", "gap-span". */
+const char *probe_gap_name(probe_gap gap);
+/** Rounds and parts of rows with that choice; of the span, those rows that both sequences have (the stage's paper states are there).
+ *  out    part [N]
+ *  errs   SAL_ENOMEM */
+int probe_gap_part(const probe_stage *stage, probe_gap gap, split_rounds *rounds, size_t *part,
+                   sal_error *err) SAL_MUST_CHECK;
+
 /** Values of one number for the whole corpus: as if every document had it. */
 int probe_stage_add_number(probe_stage *stage, double value, int layer, const char *control,
                            const char *metric, sal_error *err) SAL_MUST_CHECK;

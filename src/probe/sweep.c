@@ -37,76 +37,37 @@ static linear_job job_of(const probe_stage *stage, const probe_source *source, s
 
 /* ---- the protocol gap --------------------------------------------------------------------------------------- */
 
-/* Five random parts of pairs, so that every word is predicted once. */
-static int run_gap_split(probe_stage *stage, size_t slot, size_t *part, double *out,
-                         sal_error *err) {
-    const split_rounds five = split_rounds_of(0);
+/* The other probe of a gap, by states of the paper's sequence where that is the choice. */
+static int run_other(probe_stage *stage, probe_gap gap, size_t layer, size_t *part, double *base,
+                     double *out, sal_error *err) {
+    const size_t slot = probe_source_slot(&stage->trained, layer);
+    split_rounds rounds;
     linear_job job = job_of(stage, &stage->trained, slot);
-    job.rounds = &five;
+    job.rounds = &rounds;
     job.part = part;
-    int status = split_pairs(stage->data.rows, stage->options->seed, &five, part, err);
-    return status == SAL_OK ? linear_run(&job, out, NULL, NULL, err) : status;
-}
-
-/* Both probes on the words that both sequences have. */
-static int run_gap_span(probe_stage *stage, size_t layer, size_t *part, double *base, double *out,
-                        sal_error *err) {
-    const size_t slot = probe_source_slot(&stage->paper, layer);
-    linear_job job = job_of(stage, &stage->trained, probe_source_slot(&stage->trained, layer));
-    for (size_t r = 0; r < stage->data.rows; r++)
-        part[r] = stage->paper.place[r] == SIZE_MAX ? SIZE_MAX : stage->part[r];
-    job.part = part;
-    int status = linear_run(&job, base, NULL, NULL, err);
-    job.features = (probe_features){.source = &stage->paper, .slot = slot};
-    return status == SAL_OK ? linear_run(&job, out, NULL, NULL, err) : status;
-}
-
-/* Trained on words that a summary keeps and 50 random ones of each document; predicted on these by both. */
-static int run_gap_zero(probe_stage *stage, size_t slot, size_t *part, double *out,
-                        sal_error *err) {
-    enum { ZERO_WORDS = 50 };
-    const probe_data *data = &stage->data;
-    linear_job job = job_of(stage, &stage->trained, slot);
-    sal_random random;
-    size_t *zero = sal_calloc(data->rows, sizeof *zero);
-    if (zero == NULL)
-        return sal_fail_memory(err, "words");
-    sal_random_seed(&random, stage->options->seed);
-    for (size_t d = 0; d < data->documents; d++) {
-        size_t count = 0;
-        for (size_t r = data->start[d]; r < data->start[d + 1]; r++) {
-            part[r] = data->y[r] > 0 ? stage->part[r] : SIZE_MAX;
-            if (!(data->y[r] > 0))
-                zero[count++] = r;
-        }
-        sal_random_shuffle(&random, zero, count);
-        for (size_t i = 0; i < count && i < ZERO_WORDS; i++)
-            part[zero[i]] = stage->part[zero[i]];
+    int status = probe_gap_part(stage, gap, &rounds, part, err);
+    if (status == SAL_OK &&
+        gap == PROBE_GAP_SPAN) { /* on those words the strict probe is another */
+        status = linear_run(&job, base, NULL, NULL, err);
+        job.features = (probe_features){.source = &stage->paper,
+                                        .slot = probe_source_slot(&stage->paper, layer)};
     }
-    sal_free(zero);
-    job.part = part;
-    return linear_run(&job, out, NULL, NULL, err);
+    return status == SAL_OK ? linear_run(&job, out, NULL, NULL, err) : status;
 }
 
 static int run_gaps(probe_stage *stage, size_t layer, const double *base, sal_error *err) {
-    const size_t N = stage->data.rows, slot = probe_source_slot(&stage->trained, layer);
+    const size_t N = stage->data.rows;
+    const bool span =
+        stage->paper.files != NULL && probe_source_slot(&stage->paper, layer) != SIZE_MAX;
     size_t *part = sal_calloc(N, sizeof *part);
     double *other = sal_calloc(N, 2 * sizeof *other);
     int status = part == NULL || other == NULL ? sal_fail_memory(err, "predictions") : SAL_OK;
-    if (status == SAL_OK)
-        status = run_gap_split(stage, slot, part, other, err);
-    if (status == SAL_OK)
-        status = probe_stage_add_difference(stage, base, other, (int)layer, "gap-split", err);
-    if (status == SAL_OK)
-        status = run_gap_zero(stage, slot, part, other, err);
-    if (status == SAL_OK)
-        status = probe_stage_add_difference(stage, base, other, (int)layer, "gap-zero", err);
-    if (status == SAL_OK && stage->paper.files != NULL &&
-        probe_source_slot(&stage->paper, layer) != SIZE_MAX) {
-        status = run_gap_span(stage, layer, part, other, other + N, err);
+    for (int g = 0; status == SAL_OK && g < (span ? PROBE_GAPS : PROBE_GAP_SPAN); g++) {
+        const probe_gap gap = (probe_gap)g;
+        status = run_other(stage, gap, layer, part, other + N, other, err);
         if (status == SAL_OK)
-            status =
-                probe_stage_add_difference(stage, other, other + N, (int)layer, "gap-span", err);
+            status = probe_stage_add_difference(stage, gap == PROBE_GAP_SPAN ? other + N : base,
+                                                other, (int)layer, probe_gap_name(gap), err);
     }
     sal_free(part);
     sal_free(other);
