@@ -32,7 +32,7 @@ typedef struct sal_sequence {
 /** Heads whose outputs are replaced (engine_edit.c). */
 typedef struct sal_engine_edits {
     sal_head_place *heads; /* [count] */
-    float *outputs;               /* [count, width] */
+    float *outputs;        /* [count, width] */
     size_t count, width;
     size_t done; /* heads edited in the decode in progress, once for each micro-batch */
     int status;  /* of the first edit that failed, with its text */

@@ -200,7 +200,7 @@ size_t probe_places(const probe_stage *stage, const probe_place *places[PROBE_SI
 }
 
 const probe_place *probe_tested_place(const probe_stage *stage) {
-    const probe_place *places[PROBE_SIDES];
+    const probe_place *places[PROBE_SIDES] = {NULL};
     return places[probe_places(stage, places) - 1];
 }
 

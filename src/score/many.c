@@ -527,7 +527,7 @@ int sal_metrics_against(const sal_metrics_reference *r, const double *prediction
                         double values[SAL_METRICS], double *ranks, sal_error *err) {
     const size_t n = r->n;
     item *room = workspace;
-    double *q = (double *)(room + 2 * n);
+    double *q = (double *)(void *)(room + 2 * n);
     double *clipped = q + n;
     double *logs = clipped + n;
     size_t *tree = (size_t *)(void *)(logs + n);

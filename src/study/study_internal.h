@@ -79,8 +79,8 @@ void study_bind_integer(study_query *query, int64_t value);
 void study_bind_text(study_query *query, const char *text); /* NULL: null */
 void study_bind_bytes(study_query *query, const char *bytes, size_t length);
 void study_bind_array(study_query *query, const void *array, size_t bytes); /* NULL: null */
-void study_bind_real(study_query *query, double value);           /* not finite: null */
-void study_bind_at_least_zero(study_query *query, int64_t value); /* negative: null */
+void study_bind_real(study_query *query, double value);                     /* not finite: null */
+void study_bind_at_least_zero(study_query *query, int64_t value);           /* negative: null */
 /** Step; *row tells whether there is one. */
 int study_query_next(study_query *query, bool *row, sal_error *err) SAL_MUST_CHECK;
 /** Step to the end, dropping rows, and close. */
