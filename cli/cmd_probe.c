@@ -398,9 +398,6 @@ static const char *const examples[] = {
     "salient probe mystudy --model model.gguf",
     "salient probe mystudy --model model.gguf --probe mlp --preset small --controls random --limit "
     "100",
-    "salient probe mystudy --model model.gguf --protocol paper --controls none",
-    "salient probe mystudy --model model.gguf --control-vector importance.gguf --layer 15",
-    "salient probe mystudy --train-on another",
     "salient probe mystudy --corpus news --train-on mystudy --other-corpus dialogues",
     NULL};
 static const struct option_row *const options_of_probe[] = {

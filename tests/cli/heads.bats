@@ -326,7 +326,7 @@ for i in range(6):
 import json, sqlite3
 one = json.load(open('one.json'))
 assert abs(one['importance_all']) < 1e-9  # the model as it is makes the summaries of the study
-assert one['length'] > 0 and any(abs(one[f'{e}_top_importance_all']) > 1e-3 for e in ('zero', 'mean')), one
+assert one['length'] > 0 and any(abs(one[f'{e}_{h}_importance_all']) > 1e-3 for e in ('zero', 'mean') for h in ('top', 'random')), one
 rows = [json.loads(l) for l in open('first.jsonl')]
 assert len(rows) == 4 * (1 + 2 * 3) and all(r['documents'] + r['undefined'] == 2 for r in rows)
 units = sqlite3.connect('study/study.db').execute(
