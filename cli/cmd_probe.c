@@ -398,8 +398,7 @@ static const char *const examples[] = {
     "salient probe mystudy --model model.gguf",
     "salient probe mystudy --model model.gguf --probe mlp --preset small --controls random --limit "
     "100",
-    "salient probe mystudy --corpus news --train-on mystudy --other-corpus dialogues",
-    NULL};
+    "salient probe mystudy --corpus news --train-on mystudy --other-corpus dialogues", NULL};
 static const struct option_row *const options_of_probe[] = {
     rows, options_corpus, options_protocol, options_json, options_threads, options_gpu, NULL};
 

@@ -416,7 +416,8 @@ static void an_export_that_ends_early_leaves_no_half_file(void **state) {
     assert_int_equal(system(command), 0);
 
     long before = sal_faulty_blocks();
-    for (int kind = SAL_FAULTY_ALLOCATION; kind <= SAL_FAULTY_RENAME; kind++) { /* SQLite's: test_faults */
+    for (int kind = SAL_FAULTY_ALLOCATION; kind <= SAL_FAULTY_RENAME;
+         kind++) { /* SQLite's: test_faults */
         if (kind == SAL_FAULTY_READ || kind == SAL_FAULTY_CLOSE) {
             continue; /* an export reads no file, and closes after the sync */
         }
