@@ -11,7 +11,7 @@
 typedef struct product {
     int64_t rows, width, columns;
     float *x, *apart, *out;
-    uint16_t *weights; /* [columns + SAL_FEW_COLUMNS, width] */
+    uint16_t *weights; /* [columns, width] */
     float *numbers;    /* the weights as floats */
 } product;
 

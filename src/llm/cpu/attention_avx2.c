@@ -3,43 +3,14 @@
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
+#include "vector_avx2.h"
 
-#define TARGET __attribute__((target("avx2,fma,f16c")))
-#define LANES 8
 #define KEYS 4
 #define ROWS 4
 #define COLUMNS 3
 #define THIN_KEYS 2
 #define THIN_COLUMNS 2
-#define PRIMITIVE static inline __attribute__((always_inline)) TARGET
 
-typedef __m256 vector;
-
-PRIMITIVE vector zero(void) {
-    return _mm256_setzero_ps();
-}
-PRIMITIVE vector all(float x) {
-    return _mm256_set1_ps(x);
-}
-PRIMITIVE vector load(const float *p) {
-    return _mm256_loadu_ps(p);
-}
-PRIMITIVE void save(float *p, vector v) {
-    _mm256_storeu_ps(p, v);
-}
-PRIMITIVE vector mul(vector a, vector b) {
-    return _mm256_mul_ps(a, b);
-}
-PRIMITIVE vector add(vector a, vector b) {
-    return _mm256_add_ps(a, b);
-}
-PRIMITIVE vector sub(vector a, vector b) {
-    return _mm256_sub_ps(a, b);
-}
-PRIMITIVE vector multiply_add(vector a, vector b, vector c) {
-    return _mm256_fmadd_ps(a, b, c);
-}
 PRIMITIVE vector largest(vector a, vector b) {
     return _mm256_max_ps(a, b);
 }
@@ -68,15 +39,6 @@ PRIMITIVE vector hide(vector v, const uint32_t *words, uint32_t bit) {
     return _mm256_blendv_ps(all(-__builtin_inff()), v, _mm256_castsi256_ps(seen));
 }
 
-PRIMITIVE vector transposed_sum(const vector *v) {
-    vector a = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
-    vector b = _mm256_hadd_ps(_mm256_hadd_ps(v[4], v[5]), _mm256_hadd_ps(v[6], v[7]));
-    return add(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
-}
-
-PRIMITIVE vector load_half(const uint16_t *p) {
-    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
-}
 PRIMITIVE vector hide_bits(vector v, uint32_t bits) {
     const __m256i lanes = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
     __m256i own = _mm256_and_si256(_mm256_set1_epi32((int32_t)bits), lanes);
@@ -87,11 +49,6 @@ PRIMITIVE float top(vector v) {
     __m128 half = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     half = _mm_max_ps(half, _mm_movehl_ps(half, half));
     return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
-}
-PRIMITIVE float total(vector v) {
-    __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    half = _mm_add_ps(half, _mm_movehl_ps(half, half));
-    return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
 }
 
 #include "attention_body.h"

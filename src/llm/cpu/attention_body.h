@@ -33,10 +33,28 @@ INLINE void score_tile(const float *keys, const float *queries, int64_t width, f
     }
 }
 
+INLINE void fetch(const char *row, int64_t count) {
+    for (int64_t i = 0; i < count; i += SAL_LINE / (int64_t)sizeof(uint16_t))
+        __builtin_prefetch(row + i * (int64_t)sizeof(uint16_t));
+}
+
+/* Keys of one head lie a row of all heads apart: too far for the hardware to see what comes next. A few at a time, for as long as the
+ * processor has others under way, it waits. */
+INLINE void fetch_next(const sal_chunk *c, int first) {
+    for (int k = first; k < first + KEYS; k++) {
+        fetch(c->next_key + (size_t)k * c->next_key_stride, c->width);
+        if (c->value_width > 0)
+            fetch(c->next_value + (size_t)k * c->next_value_stride, c->value_width);
+    }
+}
+
 INLINE void score_chunk(const sal_chunk *c, const int vectors) {
-    for (int k = 0; k < SAL_CHUNK; k += KEYS)
+    for (int k = 0; k < SAL_CHUNK; k += KEYS) {
+        if (c->next_key != NULL)
+            fetch_next(c, k);
         score_tile(c->keys + k * c->width, c->queries, c->width, c->weights + k * ROW_STRIDE,
                    vectors);
+    }
 }
 
 /* Mask and bias one vector of rows, move its maximum on, turn scores into weights and add them up. */

@@ -36,6 +36,9 @@ typedef struct sal_chunk {
     float *max, *sum;  /* in/out [W]: of the rows so far */
     float *factor;     /* scratch [W] */
     float *out;        /* in/out [W, value_width]: not yet divided by sum */
+    const char *next_key,
+        *next_value; /* the next chunk's halves, to be fetched meanwhile; NULL: none */
+    size_t next_key_stride, next_value_stride; /* in bytes */
 } sal_chunk;
 
 enum { SAL_THIN_ROWS = 4 };

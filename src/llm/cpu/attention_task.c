@@ -211,7 +211,8 @@ static void add_poisoned(const task *t, const sal_block *block, const sal_chunk 
     }
 }
 
-static void step(const task *t, sal_block *block, int64_t chunk, const float *keys,
+/* next: whether the chunk after this one is to be fetched meanwhile */
+static void step(const task *t, sal_block *block, int64_t chunk, bool next, const float *keys,
                  const float *values, uint64_t poisoned) {
     const sal_plan *plan = t->plan;
     int most = SAL_SEES_NONE;
@@ -226,6 +227,13 @@ static void step(const task *t, sal_block *block, int64_t chunk, const float *ke
                    .sum = block->sum,
                    .factor = block->factor,
                    .out = block->out};
+    if (next) {
+        const int64_t slab = plan->first_slab + t->slab, key = (chunk + 1) * SAL_CHUNK;
+        c.next_key = key_at(plan, slab, key);
+        c.next_value = value_at(plan, slab, key);
+        c.next_key_stride = plan->a->k_key;
+        c.next_value_stride = plan->a->v_key;
+    }
     for (int v = 0; v < block->vectors; v++) {
         const int64_t at = mask_index(t, block->unit + v, chunk);
         const int state = plan->states[at];
@@ -436,7 +444,7 @@ static void run_many(task *t) {
     for (int64_t unit = first; unit < end; unit += SAL_VECTORS) {
         start_block(t, &t->block, unit, end);
         for (int64_t chunk = 0; chunk < plan->chunks; chunk++)
-            step(t, &t->block, chunk, keys + chunk * SAL_CHUNK * plan->a->width,
+            step(t, &t->block, chunk, false, keys + chunk * SAL_CHUNK * plan->a->width,
                  values + chunk * SAL_CHUNK * plan->value_width, poisoned[chunk]);
         if (plan->value_width > 0)
             write_out(t, &t->block);
@@ -525,7 +533,8 @@ static void run_few(task *t) {
         const uint64_t poisoned =
             sal_task_widen(plan, plan->first_slab + t->slab, chunk, t->keys, t->values);
         for (int64_t b = 0; b < plan->blocks; b++)
-            step(t, &t->each[b], chunk, t->keys, t->values, poisoned);
+            step(t, &t->each[b], chunk, b == 0 && (chunk + 2) * SAL_CHUNK <= plan->a->keys, t->keys,
+                 t->values, poisoned);
     }
     for (int64_t b = 0; b < plan->blocks; b++) {
         write_found(t, &t->each[b]);

@@ -13,10 +13,7 @@
 
 #include "attention.h"
 
-enum {
-    SAL_FEW_ROWS = 16,   /* at most; more rows are worth a packed copy */
-    SAL_FEW_COLUMNS = 40 /* what columns are best cut into multiples of */
-};
+enum { SAL_FEW_ROWS = 16 }; /* at most; more rows are worth a packed copy */
 
 typedef enum sal_half { SAL_HALF_F16, SAL_HALF_BF16, SAL_HALVES } sal_half;
 
@@ -30,7 +27,8 @@ typedef struct sal_few {
 } sal_few;
 
 typedef struct sal_few_kernel {
-    int64_t step; /* of widths */
+    int64_t step;    /* of widths */
+    int64_t columns; /* what columns are best cut into multiples of */
     /** Put count numbers of x (a multiple of step) into the order in which bf16 weights come apart. */
     void (*prepare)(const float *x, int64_t count, float *out);
     /** All columns. */

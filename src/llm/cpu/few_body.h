@@ -1,32 +1,35 @@
 /** The kernels of few rows (sal_few), written once, included by each instruction set.
  *
- *  wanted  TARGET, LANES, SUMS (registers for sums), GROUP (rows of a tile at most), PRIMITIVE functions zero, load, save, multiply_add, total,
- *          load_f16(p) (LANES weights), even_bf16(p) and odd_bf16(p) (of 2 LANES weights), come_apart(p, v) (2 LANES numbers, likewise)
+ *  wanted  the words of vector_<set>.h, GROUP (rows of a tile at most), FEW (rows up to which there are registers for WIDE_FEW columns) and
+ *          WIDE (columns of a tile of more rows), even_bf16(p) and odd_bf16(p) (of 2 LANES weights), come_apart(p, v) (2 LANES numbers,
+ *          likewise)
  *
  *  A tile is a few rows times a few columns, its sums in registers. A bf16 number is the upper half of a float: of two side by side in
  *  one 32-bit lane, one comes apart by a shift, the other by a mask, so the even numbers of a step make one vector and the odd ones
- *  the other; prepare lays x out that way. */
+ *  the other; prepare lays x out that way. A strip is two tiles of columns: it stays in the nearest cache while all groups of rows go
+ *  over it, and meanwhile the next strip is fetched, which the hardware does not foresee. */
 
 #define INLINE static inline __attribute__((always_inline)) TARGET
 #define UNROLL _Pragma("GCC unroll 16")
 
-enum { STEP = 2 * LANES };
+enum { STEP = 2 * LANES, WIDE_FEW = 8, SUMS = 2 * LANES };
 
 /* One of the two vectors of a step. */
 INLINE vector part(sal_half half, const uint16_t *p, const int which) {
     if (half == SAL_HALF_F16)
-        return load_f16(p + which * LANES);
+        return load_half(p + which * LANES);
     return which == 0 ? even_bf16(p) : odd_bf16(p);
 }
 
-/* ahead: bit c: fetch the column that stands a strip after column c. Weights come from memory, and hardware does not foresee columns. */
+/* ahead: bit c: fetch the column that stands a strip after column c. */
 INLINE void tile(const sal_few *few, sal_half half, int64_t row, int64_t column, unsigned ahead,
-                 const int rows, const int columns) {
+                 const int strip, const int rows, const int columns) {
     const int64_t width = few->width;
     const float *x = few->x + row * width;
     const uint16_t *w = few->weights + column * width;
     vector sums[SUMS];
-    UNROLL for (int i = 0; i < rows * columns; i++) sums[i] = zero();
+    float results[SUMS];
+    UNROLL for (int i = 0; i < SUMS; i++) sums[i] = zero();
     for (int64_t i = 0; i < width; i += STEP) {
         UNROLL for (int which = 0; which < 2; which++) {
             vector of[GROUP];
@@ -34,60 +37,71 @@ INLINE void tile(const sal_few *few, sal_half half, int64_t row, int64_t column,
             UNROLL for (int c = 0; c < columns; c++) {
                 const vector weight = part(half, w + c * width + i, which);
                 if (which == 0 && (ahead >> c & 1) != 0)
-                    __builtin_prefetch(w + (c + SAL_FEW_COLUMNS) * width + i, 0, 2);
+                    __builtin_prefetch(w + (c + strip) * width + i);
                 UNROLL for (int r = 0; r < rows; r++) sums[r * columns + c] =
                     multiply_add(weight, of[r], sums[r * columns + c]);
             }
         }
     }
     float *out = few->out + row * few->stride + column;
+    UNROLL for (int i = 0; i < rows * columns; i += LANES)
+        save(results + i, transposed_sum(sums + i));
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int c = 0; c < columns; c++) out[r * few->stride + c] =
-            total(sums[r * columns + c]);
+            results[r * columns + c];
     }
 }
 
-INLINE void strip(const sal_few *few, sal_half half, int64_t row, int64_t column, unsigned ahead,
-                  const int rows, const int64_t columns) {
-    const int wide = 8 * rows <= SUMS ? 8 : 5 * rows <= SUMS ? 5 : 4; /* SAL_FEW_COLUMNS is whole */
+INLINE void strip(const sal_few *few, sal_half half, int64_t row, int64_t column, int64_t columns,
+                  unsigned ahead, const int rows, const int wide) {
     const int64_t end = column + columns;
     for (; column + wide <= end; column += wide)
-        tile(few, half, row, column, ahead, rows, wide);
+        tile(few, half, row, column, ahead, 2 * wide, rows, wide);
     for (; column < end; column++)
-        tile(few, half, row, column, ahead, rows, 1);
+        tile(few, half, row, column, ahead, 2 * wide, rows, 1);
 }
 
-/* Rows in as few, nearly equal groups as the registers allow; the columns of one strip stay in the nearest cache for all groups. */
-INLINE void multiply(const sal_few *few, sal_half half) {
-    const int64_t groups = (few->rows + GROUP - 1) / GROUP;
-    for (int64_t column = 0; column < few->columns; column += SAL_FEW_COLUMNS) {
-        const int64_t left = few->columns - column;
-        const int64_t columns = left < SAL_FEW_COLUMNS ? left : SAL_FEW_COLUMNS;
+/* Rows in as few, nearly equal groups as the registers allow. */
+INLINE void multiply_wide(const sal_few *few, sal_half half, const int wide) {
+    const int64_t groups = (few->rows + GROUP - 1) / GROUP, whole = 2 * wide;
+    for (int64_t column = 0; column < few->columns; column += whole) {
+        const int64_t left = few->columns - column, columns = left < whole ? left : whole;
         for (int64_t group = 0; group < groups; group++) {
             const int64_t row = few->rows * group / groups;
             /* the first group fetches one half of the next strip, the second one the other */
-            const unsigned ahead = groups == 1 ? 0xff : group == 0 ? 0x55 : group == 1 ? 0xaa : 0;
+            const unsigned ahead = left <= whole ? 0
+                                   : groups == 1 ? 0xff
+                                   : group == 0  ? 0x55
+                                   : group == 1  ? 0xaa
+                                                 : 0;
             switch (few->rows * (group + 1) / groups - row) {
 #if GROUP > 3
             case 5:
-                strip(few, half, row, column, ahead, 5, columns);
+                strip(few, half, row, column, columns, ahead, 5, WIDE);
                 break;
             case 4:
-                strip(few, half, row, column, ahead, 4, columns);
+                strip(few, half, row, column, columns, ahead, 4, WIDE);
                 break;
 #endif
             case 3:
-                strip(few, half, row, column, ahead, 3, columns);
+                strip(few, half, row, column, columns, ahead, 3, WIDE);
                 break;
             case 2:
-                strip(few, half, row, column, ahead, 2, columns);
+                strip(few, half, row, column, columns, ahead, 2, wide);
                 break;
             default:
-                strip(few, half, row, column, ahead, 1, columns);
+                strip(few, half, row, column, columns, ahead, 1, wide);
                 break;
             }
         }
     }
+}
+
+INLINE void multiply(const sal_few *few, sal_half half) {
+    if (few->rows <= FEW)
+        multiply_wide(few, half, WIDE_FEW);
+    else
+        multiply_wide(few, half, WIDE);
 }
 
 TARGET static void multiply_f16(const sal_few *few) {

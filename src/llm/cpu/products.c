@@ -33,12 +33,16 @@ static int64_t rows_of(const job *j, int64_t block) {
     return block == j->blocks - 1 ? j->last_rows : SAL_PRODUCT_ROWS;
 }
 
+static char *rows_in(const sal_cpu_weights *store) {
+    return sal_weights_aligned(store->rows);
+}
+
 /* Round one block of activations to bf16, rows past the end 0. */
 static void convert_block(void *context, int64_t block, int thread) {
     const job *j = context;
     const int64_t width = j->weight->width, rows = rows_of(j, block);
     const int64_t padded = block == j->blocks - 1 ? j->last_padded : SAL_PRODUCT_ROWS;
-    ggml_bf16_t *to = (ggml_bf16_t *)(void *)j->store->rows + block * SAL_PRODUCT_ROWS * width;
+    ggml_bf16_t *to = (ggml_bf16_t *)(void *)rows_in(j->store) + block * SAL_PRODUCT_ROWS * width;
     (void)thread;
     ggml_fp32_to_bf16_row(j->x + block * SAL_PRODUCT_ROWS * width, to, rows * width);
     memset(to + rows * width, 0, (size_t)((padded - rows) * width) * sizeof *to);
@@ -47,7 +51,7 @@ static void convert_block(void *context, int64_t block, int thread) {
 static int reserve_rows(sal_cpu_weights *store, size_t bytes, sal_error *err) {
     if (bytes <= store->rows_bytes)
         return SAL_OK;
-    char *rows = sal_calloc(bytes, 1);
+    char *rows = sal_calloc(bytes + SAL_WEIGHTS_ALIGNMENT, 1);
     if (rows == NULL)
         return sal_fail_memory(err, "the rows of a product");
     sal_free(store->rows);
@@ -71,8 +75,8 @@ static int prepare_rows(job *j, int threads, sal_error *err) {
     if (status != SAL_OK)
         return status;
     const size_t bytes = (size_t)j->last_rows * width * sizeof(float);
-    memcpy(j->store->rows, j->x + (size_t)((j->blocks - 1) * SAL_PRODUCT_ROWS) * width, bytes);
-    memset(j->store->rows + bytes, 0,
+    memcpy(rows_in(j->store), j->x + (size_t)((j->blocks - 1) * SAL_PRODUCT_ROWS) * width, bytes);
+    memset(rows_in(j->store) + bytes, 0,
            (size_t)(j->last_padded - j->last_rows) * width * sizeof(float));
     return SAL_OK;
 }
@@ -82,7 +86,7 @@ static const void *rows_at(const job *j, int64_t block) {
     if (j->converted)
         return (const ggml_bf16_t *)(const void *)j->store->rows + offset;
     if (block == j->blocks - 1 && j->last_padded != j->last_rows)
-        return j->store->rows;
+        return rows_in(j->store);
     return j->x + offset;
 }
 
@@ -171,10 +175,9 @@ static void few_task(void *context, int64_t index, int thread) {
 }
 
 /* Neighbouring columns for one thread, who fetches ahead, and a few tasks a thread, for they may not all run at once. */
-static int64_t piece_of(int64_t columns, int threads) {
+static int64_t piece_of(int64_t columns, int threads, int64_t multiple) {
     const int64_t tasks = columns > 8192 ? 16 * threads : 2 * threads;
-    return ((columns + tasks - 1) / tasks + SAL_FEW_COLUMNS - 1) / SAL_FEW_COLUMNS *
-           SAL_FEW_COLUMNS;
+    return ((columns + tasks - 1) / tasks + multiple - 1) / multiple * multiple;
 }
 
 static int run_few(sal_cpu_weights *store, int threads, const sal_weight *weight,
@@ -189,12 +192,12 @@ static int run_few(sal_cpu_weights *store, int threads, const sal_weight *weight
                          .weights = weight->data,
                          .out = node->data,
                          .stride = weight->columns},
-                 .piece = piece_of(weight->columns, threads)};
+                 .piece = piece_of(weight->columns, threads, store->few->columns)};
     if (j.half == SAL_HALF_BF16) {
         int status = reserve_rows(store, (size_t)count * sizeof(float), err);
         if (status != SAL_OK)
             return status;
-        float *apart = (float *)(void *)store->rows;
+        float *apart = (float *)(void *)rows_in(store);
         store->few->prepare(j.all.x, count, apart);
         j.all.x = apart;
     }

@@ -8,7 +8,6 @@
 
 enum {
     TILE_NUMBERS = 1 << 20, /* of a tile at most: what one thread converts at a time */
-    ALIGNMENT = 64
 };
 
 static const int64_t RESERVE = INT64_C(1)
@@ -140,7 +139,7 @@ int sal_weights_product(sal_cpu_weights *store, int shape, int64_t rows, sal_pro
 /* ---- conversion ------------------------------------------------------------------------------------------------------------------------- */
 
 static size_t align(size_t bytes) {
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return (bytes + SAL_WEIGHTS_ALIGNMENT - 1) / SAL_WEIGHTS_ALIGNMENT * SAL_WEIGHTS_ALIGNMENT;
 }
 
 static size_t float_bytes(const sal_weight *weight) {
@@ -159,7 +158,7 @@ int sal_weights_reserve_spare(sal_cpu_weights *store, const sal_weight *weight, 
                          SAL_PRODUCT_ROWS * SAL_TILE_COLUMNS * sizeof(float);
     if (bytes <= store->spare_bytes)
         return SAL_OK;
-    char *spare = sal_calloc((size_t)store->threads * bytes + ALIGNMENT, 1);
+    char *spare = sal_calloc((size_t)store->threads * bytes + SAL_WEIGHTS_ALIGNMENT, 1);
     if (spare == NULL)
         return sal_fail_memory(err, "the conversion of weights");
     sal_free(store->spare);
@@ -168,13 +167,9 @@ int sal_weights_reserve_spare(sal_cpu_weights *store, const sal_weight *weight, 
     return SAL_OK;
 }
 
-static char *aligned(char *block) {
-    return block + (ALIGNMENT - (uintptr_t)block % ALIGNMENT) % ALIGNMENT;
-}
-
 void *sal_weights_spare(const sal_cpu_weights *store, const sal_weight *weight, int thread,
                         sal_spare which) {
-    char *own = aligned(store->spare) + (size_t)thread * store->spare_bytes;
+    char *own = sal_weights_aligned(store->spare) + (size_t)thread * store->spare_bytes;
     if (which == SAL_SPARE_FLOATS)
         return own;
     own += float_bytes(weight);
@@ -219,15 +214,15 @@ static int pack(sal_cpu_weights *store, sal_weight *weight, sal_error *err) {
     int *statuses = NULL;
     if ((int64_t)bytes > store->budget)
         return SAL_OK;
-    weight->memory = sal_calloc(bytes + ALIGNMENT, 1);
+    weight->memory = sal_calloc(bytes + SAL_WEIGHTS_ALIGNMENT, 1);
     weight->handles = sal_calloc((size_t)weight->tiles, sizeof(sal_tile *));
     statuses = sal_calloc((size_t)weight->tiles, sizeof *statuses);
     if (weight->memory == NULL || weight->handles == NULL || statuses == NULL)
         goto done;
     for (int64_t i = 0; status == SAL_OK && i < weight->tiles; i++)
-        status =
-            sal_tile_open(store->shapes[sal_weight_shape(weight, i)].format,
-                          aligned(weight->memory) + (size_t)i * each, &weight->handles[i], err);
+        status = sal_tile_open(store->shapes[sal_weight_shape(weight, i)].format,
+                               sal_weights_aligned(weight->memory) + (size_t)i * each,
+                               &weight->handles[i], err);
     if (status != SAL_OK)
         goto done;
     packing p = {store, weight, statuses};

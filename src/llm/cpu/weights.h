@@ -72,6 +72,16 @@ bool sal_weights_bf16(const sal_cpu_weights *store, enum ggml_type type);
 int sal_weights_find(sal_cpu_weights *store, const struct ggml_tensor *tensor, sal_weight **out,
                      sal_error *err) SAL_MUST_CHECK;
 
+enum {
+    SAL_WEIGHTS_ALIGNMENT = 64
+}; /* of everything that vectors are loaded from: a load across two lines costs twice */
+
+/** The first aligned byte of a block that is SAL_WEIGHTS_ALIGNMENT bytes longer than what is wanted. */
+static inline char *sal_weights_aligned(char *block) {
+    return block + (SAL_WEIGHTS_ALIGNMENT - (uintptr_t)block % SAL_WEIGHTS_ALIGNMENT) %
+                       SAL_WEIGHTS_ALIGNMENT;
+}
+
 static inline int64_t sal_weight_tile_columns(const sal_weight *weight, int64_t tile) {
     const int64_t left = weight->columns - tile * weight->tile_columns;
     return left < weight->tile_columns ? left : weight->tile_columns;
