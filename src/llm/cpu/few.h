@@ -1,4 +1,4 @@
-/** Products of a few rows with half-precision weights, in float: the weights are read where they lie in the file, once for all rows.
+/** Products of a few rows with half-precision weights: the weights are read where they lie in the file, once for all rows.
  *
  *  math   out[r, c] = sum_i x[r, i] w[c, i]; a weight widens to float exactly, products and sums are float in one fixed order a result,
  *         whatever the rows and columns beside it
@@ -15,12 +15,18 @@
 
 enum { SAL_FEW_ROWS = 16 }; /* at most; more rows are worth a packed copy */
 
-typedef enum sal_half { SAL_HALF_F16, SAL_HALF_BF16, SAL_HALVES } sal_half;
+typedef enum sal_half {
+    SAL_HALF_F16,
+    SAL_HALF_BF16,
+    SAL_HALF_BF16_BOTH, /* x is bf16 too; pairs of products are added as the processor's instruction does, subnormals are 0 */
+    SAL_HALVES
+} sal_half;
 
 typedef struct sal_few {
-    int64_t rows;            /* 1 .. SAL_FEW_ROWS */
-    int64_t width, columns;  /* width: a multiple of the kernel's step */
-    const float *x;          /* [rows, width], bf16: as prepare leaves it */
+    int64_t rows;           /* 1 .. SAL_FEW_ROWS */
+    int64_t width, columns; /* width: a multiple of the kernel's step */
+    const float *
+        x; /* [rows, width]; SAL_HALF_BF16: as prepare leaves it; SAL_HALF_BF16_BOTH: of bf16, two in the place of one */
     const uint16_t *weights; /* [columns, width] */
     float *out;              /* [rows, stride] */
     int64_t stride;
@@ -31,16 +37,17 @@ typedef struct sal_few_kernel {
     int64_t columns; /* what columns are best cut into multiples of */
     /** Put count numbers of x (a multiple of step) into the order in which bf16 weights come apart. */
     void (*prepare)(const float *x, int64_t count, float *out);
-    /** All columns. */
+    /** All columns. NULL: not by these instructions. */
     void (*multiply[SAL_HALVES])(const sal_few *few);
 } sal_few_kernel;
 
-/** The kernel of an instruction set; NULL: it has none. */
+/** The kernel of an instruction set, the better one where the processor has instructions for bf16; NULL: it has none. */
 const sal_few_kernel *sal_few_kernel_of(sal_cpu_features features);
 
 #if defined(__x86_64__)
 extern const sal_few_kernel sal_few_avx2;
 extern const sal_few_kernel sal_few_avx512;
+extern const sal_few_kernel sal_few_avx512_bf16;
 #endif
 
 #endif

@@ -1,6 +1,8 @@
 /* AVX2: 12 sums in registers. */
 #include "few.h"
 
+#include <stddef.h>
+
 #if defined(__x86_64__)
 
 #include "vector_avx2.h"
@@ -28,7 +30,7 @@ PRIMITIVE void come_apart(const float *p, vector v[2]) {
 
 #include "few_body.h"
 
-const sal_few_kernel sal_few_avx2 = {STEP, 2 * WIDE, prepare, {multiply_f16, multiply_bf16}};
+const sal_few_kernel sal_few_avx2 = {STEP, 2 * WIDE, prepare, {multiply_f16, multiply_bf16, NULL}};
 
 #else
 typedef int sal_few_avx2_needs_x86_64;

@@ -1,6 +1,8 @@
 /* AVX-512: 25 sums in registers. */
 #include "few.h"
 
+#include <stddef.h>
+
 #if defined(__x86_64__)
 
 #include "vector_avx512.h"
@@ -25,9 +27,21 @@ PRIMITIVE void come_apart(const float *p, vector v[2]) {
     v[1] = _mm512_permutex2var_ps(low, _mm512_add_epi32(even, _mm512_set1_epi32(1)), high);
 }
 
+#ifdef AVX512_BF16
+PRIMITIVE vector add_pairs(vector a, vector b, vector sum) {
+    return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+}
+#endif
+
 #include "few_body.h"
 
-const sal_few_kernel sal_few_avx512 = {STEP, 2 * WIDE, prepare, {multiply_f16, multiply_bf16}};
+#ifdef AVX512_BF16
+const sal_few_kernel sal_few_avx512_bf16 = {
+    STEP, 2 * WIDE, prepare, {multiply_f16, multiply_bf16, multiply_both}};
+#else
+const sal_few_kernel sal_few_avx512 = {
+    STEP, 2 * WIDE, prepare, {multiply_f16, multiply_bf16, NULL}};
+#endif
 
 #else
 typedef int sal_few_avx512_needs_x86_64;

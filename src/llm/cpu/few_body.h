@@ -14,34 +14,58 @@
 
 enum { STEP = 2 * LANES, WIDE_FEW = 8, SUMS = 2 * LANES };
 
-/* One of the two vectors of a step. */
+/* Vectors of a step: pairs of bf16 are multiplied where they are. */
+#define PARTS(half) ((half) == SAL_HALF_BF16_BOTH ? 1 : 2)
+
+/* One of the vectors of a step. */
 INLINE vector part(sal_half half, const uint16_t *p, const int which) {
     if (half == SAL_HALF_F16)
         return load_half(p + which * LANES);
+    if (half == SAL_HALF_BF16_BOTH)
+        return load((const float *)(const void *)p);
     return which == 0 ? even_bf16(p) : odd_bf16(p);
+}
+
+INLINE vector add_product(sal_half half, vector weight, vector x, vector sum) {
+#ifdef AVX512_BF16
+    if (half == SAL_HALF_BF16_BOTH)
+        return add_pairs(weight, x, sum);
+#endif
+    (void)half;
+    return multiply_add(weight, x, sum);
+}
+
+/* One vector of each weight, times the same of each row. */
+INLINE void add_part(sal_half half, const uint16_t *w, int64_t width, const float *x,
+                     int64_t x_width, vector *sums, const int rows, const int columns,
+                     const int which) {
+    vector of[GROUP];
+    UNROLL for (int r = 0; r < rows; r++) of[r] = load(x + r * x_width + which * LANES);
+    UNROLL for (int c = 0; c < columns; c++) {
+        const vector weight = part(half, w + c * width, which);
+        UNROLL for (int r = 0; r < rows; r++) sums[r * columns + c] =
+            add_product(half, weight, of[r], sums[r * columns + c]);
+    }
 }
 
 /* ahead: bit c: fetch the column that stands a strip after column c. */
 INLINE void tile(const sal_few *few, sal_half half, int64_t row, int64_t column, unsigned ahead,
                  const int strip, const int rows, const int columns) {
-    const int64_t width = few->width;
-    const float *x = few->x + row * width;
+    const int64_t width = few->width, x_width = width / 2 * PARTS(half);
+    const float *x = few->x + row * x_width;
     const uint16_t *w = few->weights + column * width;
     vector sums[SUMS];
     float results[SUMS];
     UNROLL for (int i = 0; i < SUMS; i++) sums[i] = zero();
     for (int64_t i = 0; i < width; i += STEP) {
-        UNROLL for (int which = 0; which < 2; which++) {
-            vector of[GROUP];
-            UNROLL for (int r = 0; r < rows; r++) of[r] = load(x + r * width + i + which * LANES);
-            UNROLL for (int c = 0; c < columns; c++) {
-                const vector weight = part(half, w + c * width + i, which);
-                if (which == 0 && (ahead >> c & 1) != 0)
-                    __builtin_prefetch(w + (c + strip) * width + i);
-                UNROLL for (int r = 0; r < rows; r++) sums[r * columns + c] =
-                    multiply_add(weight, of[r], sums[r * columns + c]);
-            }
+        UNROLL for (int c = 0; c < columns; c++) {
+            if ((ahead >> c & 1) != 0)
+                __builtin_prefetch(w + (c + strip) * width + i);
         }
+        const float *at = x + i / 2 * PARTS(half);
+        add_part(half, w + i, width, at, x_width, sums, rows, columns, 0);
+        if (PARTS(half) == 2)
+            add_part(half, w + i, width, at, x_width, sums, rows, columns, 1);
     }
     float *out = few->out + row * few->stride + column;
     UNROLL for (int i = 0; i < rows * columns; i += LANES)
@@ -111,6 +135,12 @@ TARGET static void multiply_f16(const sal_few *few) {
 TARGET static void multiply_bf16(const sal_few *few) {
     multiply(few, SAL_HALF_BF16);
 }
+
+#ifdef AVX512_BF16
+TARGET static void multiply_both(const sal_few *few) {
+    multiply(few, SAL_HALF_BF16_BOTH);
+}
+#endif
 
 TARGET static void prepare(const float *x, int64_t count, float *out) {
     for (int64_t i = 0; i < count; i += STEP) {

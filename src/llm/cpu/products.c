@@ -84,7 +84,7 @@ static int prepare_rows(job *j, int threads, sal_error *err) {
 static const void *rows_at(const job *j, int64_t block) {
     const int64_t offset = block * SAL_PRODUCT_ROWS * j->weight->width;
     if (j->converted)
-        return (const ggml_bf16_t *)(const void *)j->store->rows + offset;
+        return (const ggml_bf16_t *)(const void *)rows_in(j->store) + offset;
     if (block == j->blocks - 1 && j->last_padded != j->last_rows)
         return rows_in(j->store);
     return j->x + offset;
@@ -148,12 +148,19 @@ static int choose_products(job *j, sal_error *err) {
 
 /* ---- few rows ------------------------------------------------------------------------------------------------------------------- */
 
-/* Depends on nothing that a budget decides. */
-static bool is_few(const sal_cpu_weights *store, const sal_weight *weight, int64_t rows) {
+/* How a few rows are multiplied by weights as the file has them; SAL_HALVES: not at all. Depends on nothing that a budget decides. */
+static sal_half half_of(const sal_cpu_weights *store, const sal_weight *weight, int64_t rows) {
     const enum ggml_type type = weight->tensor->type;
-    return store->few != NULL && !weight->bf16 && rows <= SAL_FEW_ROWS &&
-           (type == GGML_TYPE_BF16 || type == GGML_TYPE_F16) &&
-           weight->width % store->few->step == 0;
+    if (store->few == NULL || rows > SAL_FEW_ROWS || weight->width % store->few->step != 0)
+        return SAL_HALVES;
+    if (weight->bf16) /* with AMX oneDNN's tiles are the better ones */
+        return type == GGML_TYPE_BF16 && store->few->multiply[SAL_HALF_BF16_BOTH] != NULL &&
+                       !sal_onednn_amx()
+                   ? SAL_HALF_BF16_BOTH
+                   : SAL_HALVES;
+    return type == GGML_TYPE_BF16  ? SAL_HALF_BF16
+           : type == GGML_TYPE_F16 ? SAL_HALF_F16
+                                   : SAL_HALVES;
 }
 
 typedef struct few_job {
@@ -180,12 +187,28 @@ static int64_t piece_of(int64_t columns, int threads, int64_t multiple) {
     return ((columns + tasks - 1) / tasks + multiple - 1) / multiple * multiple;
 }
 
-static int run_few(sal_cpu_weights *store, int threads, const sal_weight *weight,
+/* x as the kernel wants it, in the store's memory. */
+static int prepare_few(sal_cpu_weights *store, sal_half half, sal_few *few, sal_error *err) {
+    const int64_t count = few->rows * few->width;
+    if (half == SAL_HALF_F16)
+        return SAL_OK;
+    int status = reserve_rows(store, (size_t)count * sizeof(float), err);
+    if (status != SAL_OK)
+        return status;
+    float *rows = (float *)(void *)rows_in(store);
+    if (half == SAL_HALF_BF16)
+        store->few->prepare(few->x, count, rows);
+    else
+        ggml_fp32_to_bf16_row(few->x, (ggml_bf16_t *)(void *)rows, count);
+    few->x = rows;
+    return SAL_OK;
+}
+
+static int run_few(sal_cpu_weights *store, int threads, const sal_weight *weight, sal_half half,
                    struct ggml_tensor *node, sal_error *err) {
-    const int64_t rows = ggml_nrows(node->src[1]), count = rows * weight->width;
     few_job j = {.kernel = store->few,
-                 .half = weight->tensor->type == GGML_TYPE_BF16 ? SAL_HALF_BF16 : SAL_HALF_F16,
-                 .all = {.rows = rows,
+                 .half = half,
+                 .all = {.rows = ggml_nrows(node->src[1]),
                          .width = weight->width,
                          .columns = weight->columns,
                          .x = node->src[1]->data,
@@ -193,16 +216,10 @@ static int run_few(sal_cpu_weights *store, int threads, const sal_weight *weight
                          .out = node->data,
                          .stride = weight->columns},
                  .piece = piece_of(weight->columns, threads, store->few->columns)};
-    if (j.half == SAL_HALF_BF16) {
-        int status = reserve_rows(store, (size_t)count * sizeof(float), err);
-        if (status != SAL_OK)
-            return status;
-        float *apart = (float *)(void *)rows_in(store);
-        store->few->prepare(j.all.x, count, apart);
-        j.all.x = apart;
-    }
-    sal_parallel_for(threads, (weight->columns + j.piece - 1) / j.piece, few_task, &j);
-    return SAL_OK;
+    int status = prepare_few(store, half, &j.all, err);
+    if (status == SAL_OK)
+        sal_parallel_for(threads, (weight->columns + j.piece - 1) / j.piece, few_task, &j);
+    return status;
 }
 
 /* ---- many rows ------------------------------------------------------------------------------------------------------------------ */
@@ -242,7 +259,7 @@ int sal_products_run(sal_cpu_weights *store, int threads, struct ggml_tensor *no
     if (status != SAL_OK)
         return status;
     threads = threads < store->threads ? threads : store->threads;
-    return is_few(store, weight, ggml_nrows(node->src[1]))
-               ? run_few(store, threads, weight, node, err)
-               : run_many(store, threads, weight, node, err);
+    const sal_half half = half_of(store, weight, ggml_nrows(node->src[1]));
+    return half == SAL_HALVES ? run_many(store, threads, weight, node, err)
+                              : run_few(store, threads, weight, half, node, err);
 }

@@ -9,7 +9,12 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#ifdef AVX512_BF16 /* defined before by who wants it */
+#define TARGET                                                                                     \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c")))
+#else
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")))
+#endif
 #define PRIMITIVE static inline __attribute__((always_inline)) TARGET
 #define LANES 16
 
