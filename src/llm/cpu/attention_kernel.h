@@ -52,6 +52,7 @@ typedef struct sal_thin {
     const float *queries; /* [rows, width], scaled by scale * log2(e) */
     int64_t keys;         /* in this chunk, 1 .. SAL_CHUNK */
     const char *key, *value;
+    bool next; /* whether a whole chunk follows, which is to be fetched meanwhile */
     size_t key_stride, value_stride; /* in bytes */
     uint64_t seen;                   /* bit k: key k is seen */
     const float *bias;               /* [SAL_CHUNK] to add, or NULL */

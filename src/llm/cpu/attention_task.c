@@ -483,6 +483,7 @@ static void run_thin_rows(task *t, int64_t head, int64_t first, int64_t end, flo
         thin.seen = (uint64_t)seen[plan->lanes] << 32 | seen[0];
         if (thin.seen == 0)
             continue;
+        thin.next = head == 0 && (chunk + 2) * SAL_CHUNK <= a->keys;
         thin.keys = a->keys - key < SAL_CHUNK ? a->keys - key : SAL_CHUNK;
         thin.key = key_at(plan, absolute, key);
         thin.value = value_at(plan, absolute, key);

@@ -85,8 +85,13 @@ INLINE void thin_values(const sal_thin *t, const float *weights, const float *fa
 
 INLINE void thin_rows(const sal_thin *t, const int rows) {
     float weights[SAL_THIN_ROWS * SAL_CHUNK], factors[SAL_THIN_ROWS];
-    for (int k = 0; k < SAL_CHUNK; k += LANES)
+    for (int k = 0; k < SAL_CHUNK; k += LANES) {
+        for (int j = k; t->next && j < k + LANES; j++) {
+            fetch(t->key + (size_t)(SAL_CHUNK + j) * t->key_stride, t->width);
+            fetch(t->value + (size_t)(SAL_CHUNK + j) * t->value_stride, t->value_width);
+        }
         thin_scores(t, k, weights, rows);
+    }
     for (int r = 0; r < rows; r++)
         factors[r] = thin_weigh(t, r, weights + r * SAL_CHUNK);
     int64_t x = 0;
