@@ -10,6 +10,7 @@
 #include "heads/ablate_internal.h"
 #include "salient/file.h"
 #include "score/importance_change.h"
+#include "stage/walk.h"
 #include "stats/stats.h"
 
 #define INPUTS_VERSION "ablate 1" /* goes up when the same inputs would give other rows */
@@ -238,24 +239,23 @@ static int run_document(ablation *a, const sal_document *document, sal_error *er
     return status;
 }
 
-static int run_documents(ablation *a, const int64_t *keys, size_t count, sal_error *err) {
-    int status = SAL_OK;
-    for (size_t i = 0; i < count && status == SAL_OK; i++) {
-        sal_document *document = NULL;
-        sal_progress_update(a->progress, "ablate", (int64_t)i, (int64_t)count, "documents");
-        if (a->options->limit >= 0 && a->result->documents >= a->options->limit)
-            break;
-        if (sal_progress_cancelled(a->progress))
-            return sal_fail(err, SAL_ECANCELLED,
-                            "interrupted; what is finished is kept, the same command goes on");
-        status = sal_study_get_document(a->study, keys[i], &document, err);
-        if (status == SAL_OK && !head_is_selecting(document))
-            status = run_document(a, document, err);
-        if (status != SAL_OK && status != SAL_ECANCELLED && document != NULL)
-            status = sal_fail_in(err, status, "document %.200s", document->id);
-        sal_document_free(document);
-    }
+static int visit(void *context, int64_t key, sal_error *err) {
+    ablation *a = context;
+    sal_document *document = NULL;
+    if (a->options->limit >= 0 && a->result->documents >= a->options->limit)
+        return STAGE_WALK_ENOUGH;
+    int status = sal_study_get_document(a->study, key, &document, err);
+    if (status == SAL_OK && !head_is_selecting(document))
+        status = run_document(a, document, err);
+    if (status != SAL_OK && status != SAL_ECANCELLED && document != NULL)
+        status = sal_fail_in(err, status, "document %.200s", document->id);
+    sal_document_free(document);
     return status;
+}
+
+static int run_documents(ablation *a, const int64_t *keys, size_t count, sal_error *err) {
+    stage_walk walk = {.progress = a->progress, .stage = "ablate", .total = (int64_t)count};
+    return stage_walk_documents(&walk, keys, count, visit, a, err);
 }
 
 /* ---- over documents ----------------------------------------------------------------------------------------- */
@@ -363,7 +363,7 @@ static int run_all(ablation *a, sal_error *err) {
                         a->options->top, a->options->draws);
     int status = ablate_choose(a->study, a->options, &a->choice, err);
     if (status == SAL_OK)
-        status = head_describe_system(&a->options->model_options, a->system, err);
+        status = stage_describe_system(&a->options->model_options, a->system, err);
     if (status == SAL_OK)
         status = note_choice(a, err);
     if (status == SAL_OK)

@@ -136,7 +136,7 @@ int ablate_choose(sal_study *study, const sal_ablate_options *options, ablate_ch
     choice->sets = sal_calloc(choice->top * (1 + choice->draws), sizeof *choice->sets);
     if (choice->sets == NULL)
         return sal_fail_memory(err, "heads");
-    int status = head_digest_model(study, options->model, choice->model_digest, err);
+    int status = stage_digest_model(study, options->model, choice->model_digest, err);
     if (status == SAL_OK)
         status = sal_study_get_head_tables(study, &tables, err);
     if (status == SAL_OK)

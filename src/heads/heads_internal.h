@@ -5,6 +5,7 @@
 
 #include "salient/retrieval.h"
 #include "salient/tap.h"
+#include "stage/model.h"
 
 /** Threads of our own loops: as asked for, else one per processor. */
 int head_threads(const sal_model_options *options);
@@ -164,14 +165,6 @@ int head_pass_chat(sal_model *model, sal_tap *tap, const sal_document *document,
 /** Evidence of a kind from the passes; layers are left for the caller. */
 head_evidence head_passes_evidence(const head_passes *passes, sal_evidence kind);
 void head_passes_free(head_passes *passes);
-
-/** SHA-256 of a model's file; of several parts: of their digests. As summarizers have it in their configuration. */
-int head_digest_model(sal_study *study, const char *path, char digest[65],
-                      sal_error *err) SAL_MUST_CHECK;
-
-/** Who computes: version of libllama, arithmetic, layers on an accelerator. */
-int head_describe_system(const sal_model_options *options, char system[200],
-                         sal_error *err) SAL_MUST_CHECK;
 
 /* ---- retrieval.c -------------------------------------------------------------------------------------------- */
 

@@ -21,6 +21,7 @@
 
 #include "heads/protocol_scores.h"
 #include "salient/protocols.h"
+#include "stage/walk.h"
 #include "stats/resampling.h"
 
 static void pair_free(head_protocol_pair *p) {
@@ -188,8 +189,17 @@ static int add_pair(const head_protocol_pair *p, const char *variant, int thread
 /* ---- corpora ------------------------------------------------------------------------------------------------ */
 
 /* A document that both analyses have; others are left out. */
-static int run_document(sal_study *study, const sal_text *text, head_protocol_pair *p, int64_t key,
-                        int threads, sal_error *err) {
+typedef struct pair_walk {
+    sal_study *study;
+    const sal_text *text;
+    head_protocol_pair *pair;
+    int threads;
+} pair_walk;
+
+static int run_document(void *context, int64_t key, sal_error *err) {
+    const pair_walk *all = context;
+    sal_study *study = all->study;
+    head_protocol_pair *p = all->pair;
     sal_head_unit *strict = NULL, *paper = NULL;
     sal_document *document = NULL;
     unsigned char *exact = NULL;
@@ -203,9 +213,9 @@ static int run_document(sal_study *study, const sal_text *text, head_protocol_pa
     status = exact == NULL ? sal_fail_memory(err, "the words of a document")
                            : sal_study_get_document(study, key, &document, err);
     if (status == SAL_OK)
-        status = head_protocol_exact(text, document, strict, exact, err);
+        status = head_protocol_exact(all->text, document, strict, exact, err);
     if (status == SAL_OK)
-        status = head_protocol_add(p, strict, paper, exact, threads, err);
+        status = head_protocol_add(p, strict, paper, exact, all->threads, err);
 done:
     sal_free(exact);
     sal_document_free(document);
@@ -227,13 +237,11 @@ static int run_pair(sal_study *study, const sal_text *text, head_protocol_pair *
     p->values = sal_calloc(p->slot_count * PROTOCOL_COLUMNS, (p->capacity + 1) * sizeof *p->values);
     if (status == SAL_OK && p->values == NULL)
         status = sal_fail_memory(err, "scores of heads");
-    for (size_t d = 0; status == SAL_OK && d < p->capacity; d++) {
-        sal_progress_update(progress, "heads, both protocols", (int64_t)d, (int64_t)p->capacity,
-                            "documents");
-        status = sal_progress_cancelled(progress)
-                     ? sal_fail(err, SAL_ECANCELLED, "interrupted; the same command begins anew")
-                     : run_document(study, text, p, keys[d], threads, err);
-    }
+    pair_walk all = {study, text, p, threads};
+    stage_walk walk = {
+        .progress = progress, .stage = "heads, both protocols", .total = (int64_t)p->capacity};
+    if (status == SAL_OK)
+        status = stage_walk_documents(&walk, keys, p->capacity, run_document, &all, err);
     if (status == SAL_OK)
         status = sal_buffer_add_format(&name, err, "%s%s%s", p->strict->analysis.evidence,
                                        options[0] == '\0' ? "" : " ", options);

@@ -8,6 +8,7 @@
 
 #include "heads/heads_internal.h"
 #include "salient/file.h"
+#include "stage/walk.h"
 
 #define INPUTS_VERSION "heads 1" /* goes up when the same inputs would give other rows */
 
@@ -34,108 +35,17 @@ typedef struct heads_stage {
     char language[64];
     sal_stopwords *stopwords;
     int64_t without_importance, too_long, without_summary, empty;
-    int64_t done, total;
+    stage_walk walk;
 } heads_stage;
 
 /* ---- what is asked ------------------------------------------------------------------------------------------ */
 
-static void name_model(heads_stage *stage) {
-    const char *path = stage->options->model;
-    const char *slash = strrchr(path, '/');
-    const char *name = slash == NULL ? path : slash + 1;
-    size_t length = strlen(name);
-    if (length > 5 && strcmp(name + length - 5, ".gguf") == 0)
-        length -= 5;
-    (void)snprintf(stage->model_name, sizeof stage->model_name, "%.*s",
-                   (int)(length < 250 ? length : 250), name);
-}
-
-static int fail_by(const heads_stage *stage, const char *what, sal_error *err) {
-    char names[600] = "";
-    size_t used = 0;
-    const sal_summarizer_list *list = stage->summarizers;
-    if (list->count == 0)
-        return sal_fail(err, SAL_ENOTFOUND,
-                        "%.300s has no summaries yet; make some with salient summarize",
-                        sal_study_path(stage->study));
-    for (size_t i = 0; i < list->count && used < sizeof names - 1; i++) {
-        int length = snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ", ",
-                              list->items[i].name);
-        used += length < 0 ? 0 : (size_t)length;
-    }
-    return sal_fail(err, SAL_ENOTFOUND, "%s; choose a summarizer with --by: %s", what, names);
-}
-
 static int choose_summarizer(heads_stage *stage, sal_error *err) {
-    const char *by = stage->options->by;
     const sal_summarizer_info *found = NULL;
-    char what[400];
-    int fitting = 0;
-    int status = sal_study_list_summarizers(stage->study, &stage->summarizers, err);
-    if (status != SAL_OK)
-        return status;
-    for (size_t i = 0; i < stage->summarizers->count; i++) {
-        const sal_summarizer_info *info = &stage->summarizers->items[i];
-        bool fits = by != NULL
-                        ? strcmp(info->name, by) == 0
-                        : info->config != NULL && strstr(info->config, stage->model_digest) != NULL;
-        found = fits ? info : found;
-        fitting += fits;
-    }
-    if (fitting == 1) {
+    int status = stage_choose_summarizer(stage->study, stage->options->by, stage->model_name,
+                                         stage->model_digest, &stage->summarizers, &found, err);
+    if (status == SAL_OK)
         stage->by = *found;
-        return SAL_OK;
-    }
-    if (by != NULL)
-        (void)snprintf(what, sizeof what, "there is no summarizer '%.200s'", by);
-    else
-        (void)snprintf(what, sizeof what, "%d summarizers were made with %.200s", fitting,
-                       stage->model_name);
-    return fail_by(stage, what, err);
-}
-
-static int add_layer(heads_stage *stage, const char *text, int64_t layer, size_t all,
-                     sal_error *err) {
-    if (layer < 0 || (size_t)layer >= all)
-        return sal_fail(err, SAL_EINVAL, "--layers %s: the model has layers 0 to %zu", text,
-                        all - 1);
-    for (size_t i = 0; i < stage->layer_count; i++)
-        if (stage->layers[i] >= (size_t)layer)
-            return sal_fail(err, SAL_EINVAL, "--layers %s: layers must ascend", text);
-    stage->layers[stage->layer_count++] = (size_t)layer;
-    return SAL_OK;
-}
-
-static int parse_layers(heads_stage *stage, size_t all, sal_error *err) {
-    const char *text = stage->options->layers;
-    int status = SAL_OK;
-    stage->layers = sal_calloc(all, sizeof *stage->layers);
-    if (stage->layers == NULL)
-        return sal_fail_memory(err, "layers");
-    if (strcmp(text, "all") == 0) {
-        for (size_t l = 0; l < all; l++)
-            stage->layers[stage->layer_count++] = l;
-        return SAL_OK;
-    }
-    if (strcmp(text, "representative") == 0) {
-        const size_t three[] = {0, all / 2, all - 1};
-        for (size_t i = 0; i < 3; i++)
-            if (i == 0 || three[i] > three[i - 1])
-                stage->layers[stage->layer_count++] = three[i];
-        return SAL_OK;
-    }
-    for (const char *at = text; status == SAL_OK;) {
-        char *end = NULL;
-        long layer = strtol(at, &end, 10);
-        if (end == at || *at < '0' || *at > '9' || (*end != ',' && *end != '\0'))
-            return sal_fail(err, SAL_EINVAL,
-                            "--layers %s: all, representative or a list of layers like 0,5,7",
-                            text);
-        status = add_layer(stage, text, layer, all, err);
-        if (*end == '\0')
-            break;
-        at = end + 1;
-    }
     return status;
 }
 
@@ -152,7 +62,8 @@ static int look_at_model(heads_stage *stage, sal_error *err) {
                           info->layers, info->heads);
     stage->heads = (size_t)info->heads;
     if (status == SAL_OK)
-        status = parse_layers(stage, (size_t)info->layers, err);
+        status = stage_parse_layers(stage->options->layers, (size_t)info->layers, "layers",
+                                    &stage->layers, &stage->layer_count, err);
     if (status == SAL_OK) {
         stage->last_layer = (int)stage->layers[stage->layer_count - 1];
         if (stage->last_layer + 1 == info->layers)
@@ -500,7 +411,8 @@ static int count_document(heads_stage *stage, const document_work *work, sal_err
     return status;
 }
 
-static int run_document(heads_stage *stage, int64_t key, sal_error *err) {
+static int run_document(void *context, int64_t key, sal_error *err) {
+    heads_stage *stage = context;
     document_work work = {0};
     bool any = false;
     int status = plan(stage, key, &work, &any, err);
@@ -543,19 +455,9 @@ static void tell(heads_stage *stage, const char *corpus) {
 
 static int run_documents(heads_stage *stage, const int64_t *keys, size_t count, sal_error *err) {
     char name[300];
-    int status = SAL_OK;
     (void)snprintf(name, sizeof name, "heads %.250s", stage->model_name);
-    for (size_t i = 0; i < count && status == SAL_OK; i++) {
-        sal_progress_update(stage->progress, name, stage->done, stage->total, "documents");
-        if (sal_progress_cancelled(stage->progress))
-            return sal_fail(err, SAL_ECANCELLED,
-                            "interrupted; what is finished is kept, the same command goes on");
-        status = run_document(stage, keys[i], err);
-        stage->done++;
-    }
-    if (status == SAL_OK)
-        sal_progress_update(stage->progress, name, stage->done, stage->total, "documents");
-    return status;
+    stage->walk.stage = name;
+    return stage_walk_documents(&stage->walk, keys, count, run_document, stage, err);
 }
 
 static int run_corpus(heads_stage *stage, const char *corpus, sal_error *err) {
@@ -595,7 +497,7 @@ static int run_corpora(heads_stage *stage, sal_error *err) {
     int status =
         sal_study_document_keys(stage->study, only, stage->options->limit, &keys, &documents, err);
     sal_free(keys);
-    stage->total = (int64_t)documents;
+    stage->walk = (stage_walk){.progress = stage->progress, .total = (int64_t)documents};
     if (status == SAL_OK)
         status = sal_study_corpora(stage->study, &corpora, &count, err);
     for (size_t c = 0; status == SAL_OK && c < count; c++)
@@ -608,7 +510,7 @@ static int run_corpora(heads_stage *stage, sal_error *err) {
 int sal_heads_run(sal_study *study, const sal_heads_options *options, const sal_progress *progress,
                   int64_t analyses[SAL_EVIDENCES], sal_tally *tally, sal_error *err) {
     heads_stage stage = {.study = study, .options = options, .progress = progress, .tally = tally};
-    name_model(&stage);
+    stage_model_name(options->model, stage.model_name);
     if (options->renormalise && options->skip_first < 1)
         return sal_fail(err, SAL_EINVAL,
                         "--renormalise belongs to --skip-first: attention is renormalised without "
@@ -617,9 +519,9 @@ int sal_heads_run(sal_study *study, const sal_heads_options *options, const sal_
     if (status == SAL_OK)
         status = look_at_model(&stage, err);
     if (status == SAL_OK)
-        status = head_digest_model(study, options->model, stage.model_digest, err);
+        status = stage_digest_model(study, options->model, stage.model_digest, err);
     if (status == SAL_OK)
-        status = head_describe_system(&options->model_options, stage.system, err);
+        status = stage_describe_system(&options->model_options, stage.system, err);
     if (status == SAL_OK)
         status = choose_summarizer(&stage, err);
     if (status == SAL_OK)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "heads/heads_internal.h"
+#include "stage/walk.h"
 #include "stats/metrics.h"
 #include "stats/resampling.h"
 
@@ -330,6 +331,28 @@ static int put_tables(sal_study *study, const sal_heads_options *options, int64_
     return status;
 }
 
+typedef struct table_walk {
+    sal_study *study;
+    int64_t analysis;
+    word_table *tables; /* [SAL_HEAD_WORDS] */
+    bool drop_zero;
+    int threads;
+} table_walk;
+
+static int add_document(void *context, int64_t key, sal_error *err) {
+    const table_walk *all = context;
+    sal_document *document = NULL;
+    sal_head_unit *unit = NULL;
+    int status = sal_study_get_head_unit(all->study, all->analysis, key, &unit, err);
+    if (status == SAL_OK && unit != NULL)
+        status = sal_study_get_document(all->study, key, &document, err);
+    if (status == SAL_OK && unit != NULL)
+        status = add_unit(all->tables, unit, document, all->drop_zero, all->threads, err);
+    sal_head_unit_free(unit);
+    sal_document_free(document);
+    return status;
+}
+
 int head_table_make(sal_study *study, const sal_heads_options *options, int64_t analysis,
                     const char *corpus, const int64_t *documents, size_t count, size_t heads,
                     const sal_progress *progress, sal_error *err) {
@@ -339,22 +362,10 @@ int head_table_make(sal_study *study, const sal_heads_options *options, int64_t 
     for (int set = 0; set < SAL_HEAD_WORDS && status == SAL_OK; set++)
         status = table_open(&tables[set], (sal_head_words)set, heads + SAL_NULL_HEADS, heads, count,
                             options, threads, err);
-    for (size_t i = 0; i < count && status == SAL_OK; i++) {
-        sal_document *document = NULL;
-        sal_head_unit *unit = NULL;
-        sal_progress_update(progress, "tests of heads", (int64_t)i, (int64_t)count, "documents");
-        if (sal_progress_cancelled(progress)) {
-            status = sal_fail(err, SAL_ECANCELLED, "interrupted; the documents are kept");
-            break;
-        }
-        status = sal_study_get_head_unit(study, analysis, documents[i], &unit, err);
-        if (status == SAL_OK && unit != NULL)
-            status = sal_study_get_document(study, documents[i], &document, err);
-        if (status == SAL_OK && unit != NULL)
-            status = add_unit(tables, unit, document, options->drop_zero, threads, err);
-        sal_head_unit_free(unit);
-        sal_document_free(document);
-    }
+    table_walk all = {study, analysis, tables, options->drop_zero, threads};
+    stage_walk walk = {.progress = progress, .stage = "tests of heads", .total = (int64_t)count};
+    if (status == SAL_OK)
+        status = stage_walk_documents(&walk, documents, count, add_document, &all, err);
     if (status == SAL_OK)
         status = put_tables(study, options, analysis, corpus, tables, threads, err);
     for (int set = 0; set < SAL_HEAD_WORDS; set++)

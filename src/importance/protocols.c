@@ -8,6 +8,7 @@
 
 #include "importance/importance_internal.h"
 #include "salient/protocols.h"
+#include "stage/walk.h"
 #include "stats/resampling.h"
 
 static const struct variant {
@@ -35,14 +36,6 @@ static const char *const measure_names[MEASURES] = {
 
 enum { ROWS = VARIANTS * SAL_WORD_SETS * MEASURES };
 
-/* Of one corpus and summarizer. */
-typedef struct sums {
-    double *values; /* [ROWS,D] */
-    size_t documents, capacity;
-    int64_t records, statuses[SAL_STATUS_FAILED + 1], empty;
-    int64_t with[VARIANTS]; /* documents with importance */
-} sums;
-
 typedef struct protocols_stage {
     sal_study *study;
     const sal_progress *progress;
@@ -52,6 +45,16 @@ typedef struct protocols_stage {
     sal_protocol_row *rows;   /* of the corpus at work */
     size_t count, capacity;
 } protocols_stage;
+
+/* Of one corpus and summarizer. */
+typedef struct sums {
+    protocols_stage *stage;
+    int64_t summarizer;
+    double *values; /* [ROWS,D] */
+    size_t documents, capacity;
+    int64_t records, statuses[SAL_STATUS_FAILED + 1], empty;
+    int64_t with[VARIANTS]; /* documents with importance */
+} sums;
 
 static double *cell(sums *s, size_t variant, sal_word_set set, measure which) {
     return s->values + ((variant * SAL_WORD_SETS + (size_t)set) * MEASURES + which) * s->capacity +
@@ -184,8 +187,10 @@ static int run_summaries(protocols_stage *stage, const sal_document *document,
 }
 
 /* Imported importance is the same by both protocols but for its spelling: nothing to lay side by side. */
-static int run_document(protocols_stage *stage, int64_t key, int64_t summarizer, sums *s,
-                        sal_error *err) {
+static int run_document(void *context, int64_t key, sal_error *err) {
+    sums *s = context;
+    protocols_stage *stage = s->stage;
+    const int64_t summarizer = s->summarizer;
     sal_document *document = NULL;
     sal_summary_list *summaries = NULL;
     sal_imported_list *imported = NULL;
@@ -282,7 +287,7 @@ static int add_means(protocols_stage *stage, const char *corpus, const char *sum
 
 static int run_summarizer(protocols_stage *stage, const char *corpus,
                           const sal_summarizer_info *info, sal_error *err) {
-    sums s = {.documents = 0};
+    sums s = {.stage = stage, .summarizer = info->key};
     int64_t *keys = NULL;
     int status = sal_study_document_keys(stage->study, corpus, -1, &keys, &s.capacity, err);
     if (status == SAL_OK) {
@@ -290,13 +295,11 @@ static int run_summarizer(protocols_stage *stage, const char *corpus,
         if (s.values == NULL)
             status = sal_fail_memory(err, "importance");
     }
-    for (size_t i = 0; status == SAL_OK && i < s.capacity; i++) {
-        sal_progress_update(stage->progress, "importance, both protocols", (int64_t)i,
-                            (int64_t)s.capacity, "documents");
-        status = sal_progress_cancelled(stage->progress)
-                     ? sal_fail(err, SAL_ECANCELLED, "interrupted; the same command begins anew")
-                     : run_document(stage, keys[i], info->key, &s, err);
-    }
+    stage_walk walk = {.progress = stage->progress,
+                       .stage = "importance, both protocols",
+                       .total = (int64_t)s.capacity};
+    if (status == SAL_OK)
+        status = stage_walk_documents(&walk, keys, s.capacity, run_document, &s, err);
     if (status == SAL_OK && s.documents > 0)
         status = add_counts(stage, corpus, info->name, &s, err);
     if (status == SAL_OK && s.documents > 0)

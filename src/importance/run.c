@@ -8,6 +8,7 @@
 
 #include "importance/importance_internal.h"
 #include "salient/file.h"
+#include "stage/walk.h"
 
 #define INPUTS_VERSION "importance 1" /* goes up when the same texts would give other rows */
 
@@ -25,8 +26,7 @@ typedef struct importance_stage {
     language *languages;
     size_t language_count;
     size_t language_capacity;
-    int64_t done; /* for the progress: documents seen of all summarizers */
-    int64_t total;
+    stage_walk walk; /* of all summarizers */
 } importance_stage;
 
 /* The stop list of a language, opened once. */
@@ -213,9 +213,18 @@ static int run_imported(importance_stage *stage, const sal_document *document, i
     return status;
 }
 
+/* The documents of one corpus by one summarizer. */
+typedef struct importance_part {
+    importance_stage *stage;
+    const sal_summarizer_info *summarizer;
+    sal_score_sums sums;
+} importance_part;
+
 /* One (document, summarizer); nothing where the summarizer has nothing of the document. */
-static int run_unit(importance_stage *stage, int64_t key, const sal_summarizer_info *summarizer,
-                    sal_score_sums *sums, sal_error *err) {
+static int run_unit(void *context, int64_t key, sal_error *err) {
+    importance_part *part = context;
+    importance_stage *stage = part->stage;
+    const sal_summarizer_info *summarizer = part->summarizer;
     sal_document *document = NULL;
     sal_summary_list *summaries = NULL;
     sal_imported_list *imported = NULL;
@@ -227,9 +236,10 @@ static int run_unit(importance_stage *stage, int64_t key, const sal_summarizer_i
     status = sal_study_get_document(stage->study, key, &document, err);
     if (status != SAL_OK)
         goto done;
-    status = imported != NULL
-                 ? run_imported(stage, document, summarizer->key, summaries, imported, sums, err)
-                 : run_summaries(stage, document, summarizer->key, summaries, sums, err);
+    status =
+        imported != NULL
+            ? run_imported(stage, document, summarizer->key, summaries, imported, &part->sums, err)
+            : run_summaries(stage, document, summarizer->key, summaries, &part->sums, err);
     if (status != SAL_OK)
         status = sal_fail_in(err, status, "document %.200s of corpus %.200s, summarizer %.200s",
                              document->id, document->corpus, summarizer->name);
@@ -276,31 +286,23 @@ static void tell_undefined(importance_stage *stage, const char *corpus, const ch
 
 static int run_corpus(importance_stage *stage, const char *corpus,
                       const sal_summarizer_info *summarizer, sal_error *err) {
-    sal_score_sums sums = {0};
+    importance_part part = {.stage = stage, .summarizer = summarizer};
+    const sal_score_sums *sums = &part.sums;
     int64_t *keys = NULL;
     size_t count = 0;
     char name[220];
     snprintf(name, sizeof name, "importance %.200s", summarizer->name);
     int status = sal_study_document_keys(stage->study, corpus, -1, &keys, &count, err);
-    for (size_t i = 0; i < count && status == SAL_OK; i++) {
-        sal_progress_update(stage->progress, name, stage->done, stage->total, "documents");
-        if (sal_progress_cancelled(stage->progress)) {
-            status = sal_fail(err, SAL_ECANCELLED,
-                              "interrupted; what is finished is kept, the same command goes on");
-            break;
-        }
-        status = run_unit(stage, keys[i], summarizer, &sums, err);
-        stage->done++;
-    }
-    if (status == SAL_OK && sums.document_count > 0) {
-        tell_undefined(stage, corpus, summarizer->name, &sums);
-        if (!stage->options->look)
-            status = put_scores(stage, corpus, summarizer->key, &sums, err);
-    }
+    stage->walk.stage = name;
     if (status == SAL_OK)
-        sal_progress_update(stage->progress, name, stage->done, stage->total, "documents");
+        status = stage_walk_documents(&stage->walk, keys, count, run_unit, &part, err);
+    if (status == SAL_OK && sums->document_count > 0) {
+        tell_undefined(stage, corpus, summarizer->name, sums);
+        if (!stage->options->look)
+            status = put_scores(stage, corpus, summarizer->key, sums, err);
+    }
     sal_free(keys);
-    sal_score_sums_free(&sums);
+    sal_score_sums_free(&part.sums);
     return status;
 }
 
@@ -340,7 +342,7 @@ static int list_corpora(importance_stage *stage, const sal_summarizer_list *summ
     int status =
         sal_study_document_keys(stage->study, stage->options->corpus, -1, &keys, &documents, err);
     sal_free(keys);
-    stage->total = asked * (int64_t)documents;
+    stage->walk = (stage_walk){.progress = stage->progress, .total = asked * (int64_t)documents};
     return status == SAL_OK ? sal_study_corpora(stage->study, corpora, count, err) : status;
 }
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "probe/stage.h"
-#include "study/model_choice.h"
+#include "stage/model.h"
 
 static int fail_sets(const probe_stage *stage, const probe_place *place, sal_error *err) {
     char names[600] = "";
@@ -65,13 +65,13 @@ static int choose_here(probe_stage *stage, sal_error *err) {
     if (status != SAL_OK)
         return status;
     if (options->model != NULL)
-        study_model_name(options->model, stage->model_name);
+        stage_model_name(options->model, stage->model_name);
     else if (!only_model(stage))
         return fail_sets(stage, here, err);
     const sal_state_set *any = probe_newest_set(stage, options->protocol);
     if (any == NULL)
         return fail_sets(stage, here, err);
-    status = study_choose_summarizer(stage->study, options->by, stage->model_name, any->digest,
+    status = stage_choose_summarizer(stage->study, options->by, stage->model_name, any->digest,
                                      &here->summarizers, &here->by, err);
     if (status == SAL_OK) {
         here->set = probe_newest_set(stage, options->protocol);
@@ -94,7 +94,7 @@ static int choose_other_summarizer(probe_stage *stage, sal_error *err) {
         return status;
     sal_summarizer_list_free(there->summarizers);
     there->summarizers = NULL;
-    status = study_choose_summarizer(there->study, by, stage->model_name, stage->here.set->digest,
+    status = stage_choose_summarizer(there->study, by, stage->model_name, stage->here.set->digest,
                                      &there->summarizers, &there->by, err);
     return status == SAL_OK
                ? SAL_OK

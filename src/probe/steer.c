@@ -10,6 +10,7 @@
 #include "salient/random.h"
 #include "salient/tap.h"
 #include "score/importance_change.h"
+#include "stage/walk.h"
 #include "stats/stats.h"
 
 #define INPUTS_VERSION "steer 1" /* goes up when the same inputs would give other numbers */
@@ -240,27 +241,25 @@ static int run_document(steering *s, const sal_document *document, sal_error *er
     return status;
 }
 
+static int visit(void *context, int64_t key, sal_error *err) {
+    steering *s = context;
+    sal_document *document = NULL;
+    if (s->options->limit >= 0 && s->result->documents >= s->options->limit)
+        return STAGE_WALK_ENOUGH;
+    int status = sal_study_get_document(s->study, key, &document, err);
+    if (status == SAL_OK)
+        status = run_document(s, document, err);
+    if (status != SAL_OK && status != SAL_ECANCELLED && document != NULL)
+        status = sal_fail_in(err, status, "document %.200s", document->id);
+    sal_document_free(document);
+    return status;
+}
+
 static int run_documents(steering *s, sal_error *err) {
     const sal_probe_direction *direction = s->result->direction;
-    const int64_t limit = s->options->limit;
-    int status = SAL_OK;
-    for (size_t i = 0; status == SAL_OK && i < direction->count; i++) {
-        sal_document *document = NULL;
-        if (limit >= 0 && s->result->documents >= limit)
-            break;
-        sal_progress_update(s->progress, "steer", (int64_t)i, (int64_t)direction->count,
-                            "documents");
-        if (sal_progress_cancelled(s->progress))
-            return sal_fail(err, SAL_ECANCELLED,
-                            "interrupted; what is finished is kept, the same command goes on");
-        status = sal_study_get_document(s->study, direction->documents[i], &document, err);
-        if (status == SAL_OK)
-            status = run_document(s, document, err);
-        if (status != SAL_OK && status != SAL_ECANCELLED && document != NULL)
-            status = sal_fail_in(err, status, "document %.200s", document->id);
-        sal_document_free(document);
-    }
-    return status;
+    stage_walk walk = {
+        .progress = s->progress, .stage = "steer", .total = (int64_t)direction->count};
+    return stage_walk_documents(&walk, direction->documents, direction->count, visit, s, err);
 }
 
 /* ---- over documents ----------------------------------------------------------------------------------------- */

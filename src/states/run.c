@@ -11,8 +11,9 @@
 
 #include "salient/file.h"
 #include "salient/tap.h"
+#include "stage/model.h"
+#include "stage/walk.h"
 #include "states/states_internal.h"
-#include "study/model_choice.h"
 
 #define INPUTS_VERSION "states 1" /* goes up when the same inputs would give other states */
 
@@ -39,7 +40,7 @@ typedef struct states_stage {
     sal_model *model;
     sal_tap *tap;
     int64_t without_words, without_summary, too_long, unaligned;
-    int64_t done, total;
+    stage_walk walk;
 } states_stage;
 
 const char *sal_pooling_name(sal_pooling pooling) {
@@ -52,77 +53,6 @@ sal_states_options sal_states_defaults(void) {
 }
 
 /* ---- what is asked ------------------------------------------------------------------------------------------ */
-
-/* One digest over the digests of all parts of the model. */
-static int digest_model(states_stage *stage, sal_error *err) {
-    char **files = NULL;
-    size_t count = 0;
-    sal_sha256 all;
-    int status = sal_model_files(stage->options->model, &files, &count, err);
-    sal_sha256_start(&all);
-    for (size_t i = 0; status == SAL_OK && i < count; i++) {
-        status = sal_study_file_digest(stage->study, files[i], stage->model_digest, err);
-        sal_sha256_add(&all, stage->model_digest, 64);
-    }
-    if (status == SAL_OK && count != 1)
-        sal_sha256_finish(&all, stage->model_digest);
-    sal_strings_free(files, count);
-    return status;
-}
-
-static int describe_system(states_stage *stage, sal_error *err) {
-    sal_buffer system = {0};
-    int status = sal_model_system(&system, err);
-    if (status == SAL_OK)
-        (void)snprintf(stage->system, sizeof stage->system, "%.*s; compute %d, gpu layers %d",
-                       (int)strcspn(system.bytes, ";"), system.bytes,
-                       (int)stage->options->model_options.compute,
-                       stage->options->model_options.gpu_layers);
-    sal_buffer_free(&system);
-    return status;
-}
-
-static int parse_list(states_stage *stage, size_t last, sal_error *err) {
-    const char *text = stage->options->layers;
-    for (const char *at = text;;) {
-        char *end = NULL;
-        const unsigned long layer = strtoul(at, &end, 10);
-        if (end == at || *at < '0' || *at > '9' || (*end != ',' && *end != '\0'))
-            return sal_fail(err, SAL_EINVAL,
-                            "--layers %s: all, representative or a list of states like 0,5,7",
-                            text);
-        if (layer > last)
-            return sal_fail(err, SAL_EINVAL, "--layers %s: the model has states 0 to %zu", text,
-                            last);
-        if (stage->layer_count > 0 && stage->layers[stage->layer_count - 1] >= layer)
-            return sal_fail(err, SAL_EINVAL, "--layers %s: states must ascend", text);
-        stage->layers[stage->layer_count++] = layer;
-        if (*end == '\0')
-            return SAL_OK;
-        at = end + 1;
-    }
-}
-
-/* States 0 .. last: "all", "representative" or a list. */
-static int parse_layers(states_stage *stage, size_t last, sal_error *err) {
-    const char *text = stage->options->layers;
-    stage->layers = sal_calloc(last + 1, sizeof *stage->layers);
-    if (stage->layers == NULL)
-        return sal_fail_memory(err, "layers");
-    if (strcmp(text, "all") == 0) {
-        for (size_t l = 0; l <= last; l++)
-            stage->layers[stage->layer_count++] = l;
-        return SAL_OK;
-    }
-    if (strcmp(text, "representative") == 0) {
-        const size_t three[] = {0, last / 2, last};
-        for (size_t i = 0; i < 3; i++)
-            if (i == 0 || three[i] > three[i - 1])
-                stage->layers[stage->layer_count++] = three[i];
-        return SAL_OK;
-    }
-    return parse_list(stage, last, err);
-}
 
 /* Layers and width are needed before any weights are. */
 static int look_at_model(states_stage *stage, sal_error *err) {
@@ -137,7 +67,8 @@ static int look_at_model(states_stage *stage, sal_error *err) {
         status = sal_fail(err, SAL_EMODEL, "%s: has %d layers of width %d", stage->options->model,
                           info->layers, info->width);
     else
-        status = parse_layers(stage, (size_t)info->layers, err);
+        status = stage_parse_layers(stage->options->layers, (size_t)info->layers + 1, "states",
+                                    &stage->layers, &stage->layer_count, err);
     sal_model_close(model);
     return status;
 }
@@ -387,7 +318,8 @@ static int count_document(states_stage *stage, const document_work *work, sal_er
     return status;
 }
 
-static int run_document(states_stage *stage, int64_t key, sal_error *err) {
+static int run_document(void *context, int64_t key, sal_error *err) {
+    states_stage *stage = context;
     document_work work = {0};
     bool needed = false;
     int status = plan(stage, key, &work, &needed, err);
@@ -435,20 +367,11 @@ static int run_copy(states_stage *stage, const int64_t *keys, size_t count, sal_
     else
         (void)snprintf(name, sizeof name, "states %.250s, %s weights %llu", stage->model_name,
                        stage->weights, (unsigned long long)stage->seed);
-    for (size_t i = 0; i < count && status == SAL_OK; i++) {
-        sal_progress_update(stage->progress, name, stage->done, stage->total, "documents");
-        if (sal_progress_cancelled(stage->progress)) {
-            status = sal_fail(err, SAL_ECANCELLED,
-                              "interrupted; what is finished is kept, the same command goes on");
-            break;
-        }
-        status = run_document(stage, keys[i], err);
-        stage->done++;
-    }
-    if (status == SAL_OK) {
-        sal_progress_update(stage->progress, name, stage->done, stage->total, "documents");
+    stage->walk.stage = name;
+    if (status == SAL_OK)
+        status = stage_walk_documents(&stage->walk, keys, count, run_document, stage, err);
+    if (status == SAL_OK)
         tell(stage);
-    }
     close_model(stage);
     sal_free(stage->folder);
     stage->folder = NULL;
@@ -461,7 +384,9 @@ static int run_copies(states_stage *stage, sal_error *err) {
     size_t count = 0;
     int status =
         sal_study_document_keys(stage->study, options->corpus, options->limit, &keys, &count, err);
-    stage->total = (int64_t)(count * (options->random_count > 0 ? options->random_count : 1));
+    stage->walk = (stage_walk){
+        .progress = stage->progress,
+        .total = (int64_t)(count * (options->random_count > 0 ? options->random_count : 1))};
     stage->weights = "trained";
     if (status == SAL_OK && options->random_count == 0)
         status = run_copy(stage, keys, count, err);
@@ -477,16 +402,16 @@ static int run_copies(states_stage *stage, sal_error *err) {
 int sal_states_run(sal_study *study, const sal_states_options *options,
                    const sal_progress *progress, sal_tally *tally, sal_error *err) {
     states_stage stage = {.study = study, .options = options, .progress = progress, .tally = tally};
-    study_model_name(options->model, stage.model_name);
+    stage_model_name(options->model, stage.model_name);
     int status = sal_text_open(&stage.text, err);
     if (status == SAL_OK)
         status = look_at_model(&stage, err);
     if (status == SAL_OK)
-        status = digest_model(&stage, err);
+        status = stage_digest_model(study, options->model, stage.model_digest, err);
     if (status == SAL_OK)
-        status = describe_system(&stage, err);
+        status = stage_describe_system(&options->model_options, stage.system, err);
     if (status == SAL_OK && options->protocol == SAL_PAPER)
-        status = study_choose_summarizer(study, options->by, stage.model_name, stage.model_digest,
+        status = stage_choose_summarizer(study, options->by, stage.model_name, stage.model_digest,
                                          &stage.summarizers, &stage.by, err);
     if (status == SAL_OK)
         status = run_copies(&stage, err);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "stage/walk.h"
 #include "summarize/summarizer.h"
 
 static const int default_lengths[] = {10, 20, 30, 40, 50, 60, 70, 80, 90, 100};
@@ -92,7 +93,8 @@ typedef struct work {
     int replicas;
     const sal_progress *progress;
     sal_tally *tally;
-    sal_pace *pace; /* NULL: nobody asks */
+    sal_pace *pace;    /* NULL: nobody asks */
+    sal_work *counted; /* when work is only counted */
 } work;
 
 static int store(const work *w, const sal_document *document, const sal_summary_job *jobs,
@@ -163,7 +165,8 @@ static void add_pace(sal_pace *pace, const sal_timing *timing) {
     pace->generated += timing->tokens;
 }
 
-static int do_document(const work *w, int64_t document_key, sal_error *err) {
+static int do_document(void *context, int64_t document_key, sal_error *err) {
+    const work *w = context;
     size_t count = 0;
     sal_document *document = NULL;
     sal_timing timing = {0};
@@ -205,7 +208,9 @@ done:
     return status;
 }
 
-static int count_document(const work *w, int64_t document_key, sal_work *out, sal_error *err) {
+static int count_document(void *context, int64_t document_key, sal_error *err) {
+    const work *w = context;
+    sal_work *out = w->counted;
     size_t count = 0;
     sal_document *document = NULL;
     sal_summary_job *jobs = make_jobs(w, &count);
@@ -223,19 +228,6 @@ static int count_document(const work *w, int64_t document_key, sal_work *out, sa
     return status;
 }
 
-static int count_missing(const work *w, const int64_t *missing, size_t count, sal_work *out,
-                         sal_error *err) {
-    int status = SAL_OK;
-    for (size_t i = 0; status == SAL_OK && i < count; i++) {
-        if (sal_progress_cancelled(w->progress))
-            return sal_fail(err, SAL_ECANCELLED, "interrupted");
-        sal_progress_update(w->progress, "counting tokens", (int64_t)i, (int64_t)count,
-                            "documents");
-        status = count_document(w, missing[i], out, err);
-    }
-    return status;
-}
-
 static int do_missing(work *w, const sal_summarize_options *options, sal_error *err) {
     int64_t *missing = NULL;
     size_t missing_count = 0;
@@ -249,26 +241,16 @@ static int do_missing(work *w, const sal_summarize_options *options, sal_error *
     if (status != SAL_OK)
         goto done;
     w->tally->kept += (int64_t)(total - missing_count);
-    if (options->work != NULL) {
-        options->work->kept += (int64_t)(total - missing_count);
-        status = count_missing(w, missing, missing_count, options->work, err);
-        goto done;
-    }
-    for (size_t i = 0; i < missing_count; i++) {
-        if (sal_progress_cancelled(w->progress)) {
-            status = sal_fail(err, SAL_ECANCELLED, "interrupted after %zu of %zu documents", i,
-                              missing_count);
-            break;
-        }
-        sal_progress_update(w->progress, stage.bytes, (int64_t)i, (int64_t)missing_count,
-                            "documents");
-        status = do_document(w, missing[i], err);
-        if (status != SAL_OK)
-            break;
-        w->tally->done++;
-        sal_progress_update(w->progress, stage.bytes, (int64_t)i + 1, (int64_t)missing_count,
-                            "documents");
-    }
+    w->counted = options->work;
+    stage_walk walk = {.progress = w->progress,
+                       .stage = w->counted != NULL ? "counting tokens" : stage.bytes,
+                       .total = (int64_t)missing_count};
+    if (w->counted != NULL)
+        w->counted->kept += (int64_t)(total - missing_count);
+    status = stage_walk_documents(&walk, missing, missing_count,
+                                  w->counted != NULL ? count_document : do_document, w, err);
+    if (w->counted == NULL)
+        w->tally->done += walk.done;
 done:
     sal_free(missing);
     sal_buffer_free(&stage);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "salient/file.h"
+#include "stage/walk.h"
 #include "stats/stats.h"
 #include "summarize/extractive.h"
 
@@ -119,30 +120,38 @@ static void hash_document(sal_sha256 *hash, const sal_document *document) {
     sal_sha256_add(hash, document->hash, strlen(document->hash) + 1);
 }
 
+typedef struct study_words {
+    tfidf *self;
+    const sal_summarizer_setting *setting;
+    sal_word_list list;
+    sal_sha256 hash;
+} study_words;
+
+static int count_of_study(void *context, int64_t key, sal_error *err) {
+    study_words *words = context;
+    sal_document *document = NULL;
+    int status = sal_study_get_document(words->setting->study, key, &document, err);
+    if (status == SAL_OK) {
+        hash_document(&words->hash, document);
+        status = count_document(words->self, document, words->setting->text, &words->list, err);
+    }
+    sal_document_free(document);
+    return status;
+}
+
 static int count_study(tfidf *self, const sal_summarizer_setting *setting, sal_error *err) {
-    sal_word_list list = {0};
+    study_words words = {.self = self, .setting = setting};
     int64_t *keys = NULL;
     size_t count = 0;
-    sal_sha256 hash;
-    sal_sha256_start(&hash);
+    sal_sha256_start(&words.hash);
     int status = sal_study_document_keys(setting->study, NULL, -1, &keys, &count, err);
-    for (size_t i = 0; status == SAL_OK && i < count; i++) {
-        sal_document *document = NULL;
-        if (sal_progress_cancelled(setting->progress)) {
-            status = sal_fail(err, SAL_ECANCELLED, "interrupted while counting words");
-            break;
-        }
-        sal_progress_update(setting->progress, "tfidf: words of the study", (int64_t)i,
-                            (int64_t)count, "documents");
-        status = sal_study_get_document(setting->study, keys[i], &document, err);
-        if (status == SAL_OK) {
-            hash_document(&hash, document);
-            status = count_document(self, document, setting->text, &list, err);
-        }
-        sal_document_free(document);
-    }
-    sal_sha256_finish(&hash, self->digest);
-    sal_word_list_free(&list);
+    stage_walk walk = {.progress = setting->progress,
+                       .stage = "tfidf: words of the study",
+                       .total = (int64_t)count};
+    if (status == SAL_OK)
+        status = stage_walk_documents(&walk, keys, count, count_of_study, &words, err);
+    sal_sha256_finish(&words.hash, self->digest);
+    sal_word_list_free(&words.list);
     sal_free(keys);
     return status;
 }

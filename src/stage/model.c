@@ -1,16 +1,45 @@
-/* The model's name in a study, and the summarizer made with it. */
-#include "study/model_choice.h"
+/* The model's name and identity in a study, and the summarizer made with it. */
+#include "stage/model.h"
 
 #include <stdio.h>
 #include <string.h>
 
-void study_model_name(const char *path, char name[256]) {
+#include "salient/file.h"
+
+void stage_model_name(const char *path, char name[256]) {
     const char *slash = strrchr(path, '/');
     const char *base = slash == NULL ? path : slash + 1;
     size_t length = strlen(base);
     if (length > 5 && strcmp(base + length - 5, ".gguf") == 0)
         length -= 5;
     (void)snprintf(name, 256, "%.*s", (int)(length < 250 ? length : 250), base);
+}
+
+int stage_digest_model(sal_study *study, const char *path, char digest[65], sal_error *err) {
+    char **files = NULL;
+    size_t count = 0;
+    sal_sha256 all;
+    int status = sal_model_files(path, &files, &count, err);
+    sal_sha256_start(&all);
+    for (size_t i = 0; status == SAL_OK && i < count; i++) {
+        status = sal_study_file_digest(study, files[i], digest, err);
+        sal_sha256_add(&all, digest, 64);
+    }
+    if (status == SAL_OK && count != 1)
+        sal_sha256_finish(&all, digest);
+    sal_strings_free(files, count);
+    return status;
+}
+
+int stage_describe_system(const sal_model_options *options, char system[200], sal_error *err) {
+    sal_buffer version = {0};
+    int status = sal_model_system(&version, err);
+    if (status == SAL_OK)
+        (void)snprintf(system, 200, "%.*s; compute %s, gpu layers %d",
+                       (int)strcspn(version.bytes, ";"), version.bytes,
+                       sal_model_arithmetic(options->compute), options->gpu_layers);
+    sal_buffer_free(&version);
+    return status;
 }
 
 static int fail_choice(sal_study *study, const sal_summarizer_list *list, const char *what,
@@ -29,7 +58,7 @@ static int fail_choice(sal_study *study, const sal_summarizer_list *list, const 
     return sal_fail(err, SAL_ENOTFOUND, "%s; choose a summarizer with --by: %s", what, names);
 }
 
-int study_choose_summarizer(sal_study *study, const char *by, const char *model_name,
+int stage_choose_summarizer(sal_study *study, const char *by, const char *model_name,
                             const char *model_digest, sal_summarizer_list **list,
                             const sal_summarizer_info **found, sal_error *err) {
     char what[400];
