@@ -61,8 +61,8 @@ static sal_ablate_options request_of(const struct ablate_options *options) {
     return request;
 }
 
-static int ablate(struct session *session, sal_study *study, const struct ablate_options *options,
-                  sal_tally *tally) {
+static int ablate(struct session *session, sal_study *study, const void *config, sal_tally *tally) {
+    const struct ablate_options *options = config;
     sal_ablate_options request = request_of(options);
     sal_ablate_result *result = NULL;
     struct regeneration regeneration = {.study = study,
@@ -101,20 +101,7 @@ static int check(const void *config, struct usage_error *usage) {
 }
 
 static int run(struct session *session, void *config) {
-    const struct ablate_options *options = config;
-    sal_study *study = NULL;
-    sal_tally tally = {0};
-    int64_t key = 0;
-    int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
-    if (status == 0) {
-        status = session_begin_run(session, study, config, NULL, &key);
-    }
-    if (status == 0) {
-        status = ablate(session, study, options, &tally);
-        status = session_end_run(session, study, key, &tally, status);
-    }
-    status = session_close(session, study, status);
-    return session_exit(session, status, &tally);
+    return session_run_logged(session, config, ablate);
 }
 
 static const char *const arguments[] = {"STUDY", NULL};

@@ -229,3 +229,19 @@ int session_end_run(struct session *session, sal_study *study, int64_t key, cons
                                          peak_memory_bytes(), status == 0 ? &session->error : NULL);
     return status != 0 ? status : logged;
 }
+
+int session_run_logged(struct session *session, const void *config, session_work *work) {
+    sal_study *study = NULL;
+    sal_tally tally = {0};
+    int64_t key = 0;
+    int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
+    if (status == 0) {
+        status = session_begin_run(session, study, config, NULL, &key);
+    }
+    if (status == 0) {
+        status = work(session, study, config, &tally);
+        status = session_end_run(session, study, key, &tally, status);
+    }
+    status = session_close(session, study, status);
+    return session_exit(session, status, &tally);
+}

@@ -82,6 +82,14 @@ int session_begin_run(struct session *session, sal_study *study, const void *con
 int session_end_run(struct session *session, sal_study *study, int64_t key, const sal_tally *tally,
                     int status);
 
+/** What a command does to a study that is open for writing. */
+typedef int session_work(struct session *session, sal_study *study, const void *config,
+                         sal_tally *tally);
+
+/** A whole command: open the study that is its first argument, log the run, work, close, and say how it ended.
+ *  return the exit status */
+int session_run_logged(struct session *session, const void *config, session_work *work);
+
 /** Peak resident memory in bytes. */
 int64_t peak_memory_bytes(void);
 

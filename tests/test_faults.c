@@ -9,7 +9,6 @@
 
 #include "small_study.h"
 
-#include <limits.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -45,7 +44,7 @@ typedef struct told {
     sal_faulty_places places[SAL_FAULTY_KINDS];
 } told;
 
-static char folder[64], home[PATH_MAX];
+static small_place place;
 static told *shared;
 
 static void shell(const char *format, ...) SAL_PRINTF(1, 2);
@@ -76,23 +75,17 @@ static void make_studies(void) {
 
 static int set_up(void **state) {
     (void)state;
-    make_scratch_folder(folder);
-    assert_non_null(getcwd(home, sizeof home));
-    assert_int_equal(chdir(folder), 0);
-    setenv("SALIENT_GUARD", "off", 1); /* the child would be this test */
-    setenv("OMP_WAIT_POLICY", "passive", 1);
+    enter_small_study(&place);
     const int zero = open("/dev/zero", O_RDWR);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, zero, 0);
     assert_true(shared != MAP_FAILED);
-    write_small_study();
     make_studies();
     return 0;
 }
 
 static int tear_down(void **state) {
     (void)state;
-    assert_int_equal(chdir(home), 0);
-    remove_scratch_folder(folder);
+    leave_small_study(&place);
     return 0;
 }
 

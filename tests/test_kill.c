@@ -5,8 +5,6 @@
 #include "salient/random.h"
 #include "small_study.h"
 
-#include <limits.h>
-
 enum { STEPS = 9, SHORT_KILLS = 6, LONG_KILLS = 100 };
 
 /* Step by step what `salient run` does with the plan below. */
@@ -14,16 +12,11 @@ static const char *const stages[STEPS + 1] = {"?",          "import", "summarize
                                               "importance", "heads",  "states",    "probe",
                                               "compare",    "report"};
 
-static char folder[64], home[PATH_MAX];
+static small_place place;
 
 static int set_up(void **state) {
     (void)state;
-    make_scratch_folder(folder);
-    assert_non_null(getcwd(home, sizeof home));
-    assert_int_equal(chdir(folder), 0);
-    setenv("SALIENT_GUARD", "off", 1); /* the child would be this test */
-    setenv("OMP_WAIT_POLICY", "passive", 1);
-    write_small_study();
+    enter_small_study(&place);
     write_text(
         "plan.yaml",
         "study: study\nmodel: m.gguf\nimport: {files: news.jsonl, corpus: news}\nsummarize:\n"
@@ -40,8 +33,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     (void)state;
-    assert_int_equal(chdir(home), 0);
-    remove_scratch_folder(folder);
+    leave_small_study(&place);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "importance/importance_internal.h"
 #include "salient/file.h"
+#include "stage/model.h"
 #include "stage/walk.h"
 
 #define INPUTS_VERSION "importance 1" /* goes up when the same texts would give other rows */
@@ -312,33 +313,20 @@ static bool is_asked_for(const importance_stage *stage, const sal_summarizer_inf
     return stage->options->by == NULL || strcmp(stage->options->by, summarizer->name) == 0;
 }
 
-static int fail_no_summarizer(const importance_stage *stage, const sal_summarizer_list *summarizers,
-                              sal_error *err) {
-    char names[600] = "";
-    size_t used = 0;
-    if (summarizers->count == 0)
-        return sal_fail(err, SAL_ENOTFOUND,
-                        "%.300s has no summaries yet; make some with salient summarize",
-                        sal_study_path(stage->study));
-    for (size_t i = 0; i < summarizers->count && used < sizeof names - 1; i++) {
-        int length = snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ", ",
-                              summarizers->items[i].name);
-        used += length < 0 ? 0 : (size_t)length;
-    }
-    return sal_fail(err, SAL_ENOTFOUND, "there is no summarizer '%.200s'; there are: %s",
-                    stage->options->by, names);
-}
-
 /* Corpora to visit, and how many documents that is for all summarizers. */
 static int list_corpora(importance_stage *stage, const sal_summarizer_list *summarizers,
                         char ***corpora, size_t *count, sal_error *err) {
     int64_t asked = 0;
     int64_t *keys = NULL;
     size_t documents = 0;
+    char what[300];
     for (size_t i = 0; i < summarizers->count; i++)
         asked += is_asked_for(stage, &summarizers->items[i]);
-    if (asked == 0)
-        return fail_no_summarizer(stage, summarizers, err);
+    if (asked == 0) {
+        (void)snprintf(what, sizeof what, "there is no summarizer '%.200s'",
+                       stage->options->by == NULL ? "" : stage->options->by);
+        return stage_fail_summarizer(stage->study, summarizers, what, "there are", err);
+    }
     int status =
         sal_study_document_keys(stage->study, stage->options->corpus, -1, &keys, &documents, err);
     sal_free(keys);

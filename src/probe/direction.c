@@ -10,6 +10,7 @@
 #include "probe/linear.h"
 #include "probe/stage.h"
 #include "salient/steer.h"
+#include "stage/model.h"
 
 enum { FIRST_LAYER = 2 };
 
@@ -39,7 +40,7 @@ static int check_layer(const sal_model_info *info, int layer, sal_error *err) {
 static int check_model(const probe_stage *stage, const sal_model_info *info, sal_error *err) {
     const sal_state_set *set = stage->here.set;
     char digest[65];
-    int status = sal_study_file_digest(stage->study, stage->options->model, digest, err);
+    int status = stage_digest_model(stage->study, stage->options->model, digest, err);
     if (status == SAL_OK && (strcmp(digest, set->digest) != 0 || set->width != info->width))
         status = sal_fail(err, SAL_EEXISTS,
                           "%.300s is another model (%.12s..., width %d) than the one whose states "

@@ -42,8 +42,8 @@ int stage_describe_system(const sal_model_options *options, char system[200], sa
     return status;
 }
 
-static int fail_choice(sal_study *study, const sal_summarizer_list *list, const char *what,
-                       sal_error *err) {
+int stage_fail_summarizer(sal_study *study, const sal_summarizer_list *list, const char *what,
+                          const char *how, sal_error *err) {
     char names[600] = "";
     size_t used = 0;
     if (list->count == 0)
@@ -55,7 +55,7 @@ static int fail_choice(sal_study *study, const sal_summarizer_list *list, const 
                               list->items[i].name);
         used += length < 0 ? 0 : (size_t)length;
     }
-    return sal_fail(err, SAL_ENOTFOUND, "%s; choose a summarizer with --by: %s", what, names);
+    return sal_fail(err, SAL_ENOTFOUND, "%s; %s: %s", what, how, names);
 }
 
 int stage_choose_summarizer(sal_study *study, const char *by, const char *model_name,
@@ -79,5 +79,5 @@ int stage_choose_summarizer(sal_study *study, const char *by, const char *model_
     else
         (void)snprintf(what, sizeof what, "%d summarizers were made with %.200s", fitting,
                        model_name);
-    return fail_choice(study, *list, what, err);
+    return stage_fail_summarizer(study, *list, what, "choose a summarizer with --by", err);
 }

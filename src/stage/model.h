@@ -24,6 +24,10 @@ int stage_choose_summarizer(sal_study *study, const char *by, const char *model_
                             const char *model_digest, sal_summarizer_list **list,
                             const sal_summarizer_info **found, sal_error *err) SAL_MUST_CHECK;
 
+/** SAL_ENOTFOUND: what is wrong, how to go on, and the summarizers that there are; that there are none yet, when the list is empty. */
+int stage_fail_summarizer(sal_study *study, const sal_summarizer_list *list, const char *what,
+                          const char *how, sal_error *err);
+
 /** Layers as --layers has them: "all", "representative" (first, middle, last) or an ascending list.
  *  in     all: how many there are, from 0; what: "layers" or "states", for errors
  *  out    *layers [*count], the caller's, also after an error

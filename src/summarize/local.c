@@ -10,6 +10,7 @@
 #include "salient/file.h"
 #include "salient/model.h"
 #include "salient/random.h"
+#include "stage/model.h"
 #include "summarize/configuration.h"
 #include "summarize/summarizer.h"
 
@@ -376,23 +377,6 @@ static sal_sampling choose_sampling(const sal_model_info *info,
     return sampling;
 }
 
-/* One digest over the digests of all parts of the model. */
-static int digest_model(sal_study *study, const char *path, char digest[65], sal_error *err) {
-    char **files = NULL;
-    size_t count = 0;
-    sal_sha256 all;
-    int status = sal_model_files(path, &files, &count, err);
-    sal_sha256_start(&all);
-    for (size_t i = 0; status == SAL_OK && i < count; i++) {
-        status = sal_study_file_digest(study, files[i], digest, err);
-        sal_sha256_add(&all, digest, 64);
-    }
-    if (status == SAL_OK && count != 1)
-        sal_sha256_finish(&all, digest);
-    sal_strings_free(files, count);
-    return status;
-}
-
 static bool set_string(json_t *object, const char *key, const char *value) {
     return json_object_set_new(object, key, json_string(value)) == 0;
 }
@@ -404,7 +388,7 @@ static int configure(local *self, const sal_summarizer_setting *setting, sal_err
     char chat_digest[65] = "model";
     sal_buffer system = {0};
     json_t *config = NULL;
-    int status = digest_model(setting->study, self->path, digest, err);
+    int status = stage_digest_model(setting->study, self->path, digest, err);
     if (status == SAL_OK)
         status = sal_model_system(&system, err);
     if (status != SAL_OK)

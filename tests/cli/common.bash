@@ -14,6 +14,12 @@ salient() {
     "$SALIENT" "$@" >out 2>err </dev/null || status=$?
 }
 
+# The demo model as $MODEL, or the test is skipped.
+demo_model() {
+    MODEL=$(find -L "$DEPS/models" -name '*Q4_1.gguf' 2>/dev/null | head -n 1)
+    [ -n "$MODEL" ] || skip "no demo model below $DEPS/models: scripts/deps brings it"
+}
+
 # expect STATUS: and, for wrong usage and failures, nothing on standard output.
 expect() {
     if [ "$status" -ne "$1" ]; then

@@ -1,11 +1,6 @@
 # salient estimate: what a command would take, before it is started. Its error against real runs is measured by bench/estimate.
 load common
 
-model() {
-    MODEL=$(find -L "$DEPS/models" -name '*Q4_1.gguf' 2>/dev/null | head -n 1)
-    [ -n "$MODEL" ] || skip "no demo model below $DEPS/models: scripts/deps brings it"
-}
-
 # Everything below a folder, by content.
 fingerprint() { # folder
     find "$1" -type f -exec sha256sum {} + | sort
@@ -17,7 +12,7 @@ field() {
 }
 
 @test "tokens are those that a run computes, and nothing of the study is changed" {
-    model
+    demo_model
     write_six_articles
     salient import study articles.jsonl --corpus news && expect 0
     fingerprint study >before
@@ -45,7 +40,7 @@ END
 }
 
 @test "time, memory and disk are measured on copies; a plan that has no study yet is estimated whole" {
-    model
+    demo_model
     write_six_articles
     cat >plan.yaml <<YAML
 study: planned
@@ -82,7 +77,7 @@ END
 }
 
 @test "a model that does not fit into memory is refused, with the quantisation that does" {
-    model
+    demo_model
     write_six_articles
     salient import study articles.jsonl --corpus news && expect 0
     python3 "$SOURCE/tests/cli/large_model.py" "$MODEL" large-f16.gguf

@@ -1,11 +1,6 @@
 # salient heads: with the demo model of scripts/deps. Numbers are recomputed by tests/heads/recompute.py, which shares no code.
 load common
 
-model() {
-    MODEL=$(find -L "$DEPS/models" -name '*Q4_1.gguf' 2>/dev/null | head -n 1)
-    [ -n "$MODEL" ] || skip "no demo model below $DEPS/models: scripts/deps brings it"
-}
-
 # Two English documents (with repeated words, a number, curly apostrophes) and a French one, summaries by lead, importance.
 three_documents() {
     cat >en.jsonl <<'END'
@@ -25,7 +20,7 @@ heads() {
 }
 
 @test "all numbers are what a program of its own makes of tap, documents and importance" {
-    model
+    demo_model
     three_documents
     heads --layers 0,29 && expect 0
     heads --layers 0,29 --protocol paper && expect 0
@@ -34,7 +29,7 @@ heads() {
 }
 
 @test "without the first tokens, rows renormalised, and without the last ones: the same numbers from tap" {
-    model
+    demo_model
     three_documents
     local -a options=(--layers 0,29 --skip-first 4 --renormalise --min-queries 16)
     heads "${options[@]}" && expect 0
@@ -49,7 +44,7 @@ heads() {
 }
 
 @test "a second run computes nothing and ends with the same tables" {
-    model
+    demo_model
     three_documents
     heads --layers representative && expect 0
     grep -qE '3 documents done, 0 kept, 0 failed' err
@@ -87,7 +82,7 @@ END
 }
 
 @test "the table says in words what survives; --json holds all of it" {
-    model
+    demo_model
     three_documents
     heads --layers 29 --corpus en && expect 0
     grep -qF 'en: heads of SmolLM2-135M-Instruct.Q4_1, evidence received with layers=29, importance by lead, strict' out
@@ -103,7 +98,7 @@ assert all(t["documents"] == 2 and t["results"] for t in tables)'
 }
 
 @test "evidence from the chat prompt, and what it needs" {
-    model
+    demo_model
     three_documents
     heads --layers 29 --evidence norm,instruction,summary --corpus en && expect 0
     salient export study --table heads -o heads.jsonl
@@ -122,7 +117,7 @@ END
 }
 
 @test "retrieval heads: scores, resumed, and the overlap with the heads that follow importance" {
-    model
+    demo_model
     three_documents
     heads --layers 0,18 --evidence received && expect 0
     lacks out 'Retrieval heads'
@@ -173,7 +168,7 @@ END
 }
 
 @test "options change the analysis and are named in it" {
-    model
+    demo_model
     three_documents
     heads --layers 0 --corpus en --evidence received && expect 0
     heads --layers 0 --corpus en --evidence received --drop-zero --skip-first 2 --value max && expect 0
@@ -193,7 +188,7 @@ END
 }
 
 @test "what is missing is told with what to do" {
-    model
+    demo_model
     three_documents
     salient heads study
     usage_error ' heads: --model is needed' 'example: salient heads mystudy --model model.gguf'
@@ -222,7 +217,7 @@ END
 }
 
 @test "the published layout has the heads as the paper's code writes them" {
-    model
+    demo_model
     three_documents
     heads --layers representative --protocol paper --evidence received --corpus en && expect 0
     salient export study data --layout original && expect 0
@@ -250,7 +245,7 @@ END
 }
 
 @test "the report has a map of the heads, and its verdict in words" {
-    model
+    demo_model
     three_documents
     salient report study -o without.html && expect 0
     lacks without.html 'Which attention heads follow importance'
@@ -270,7 +265,7 @@ END
 }
 
 @test "ablate takes the chosen heads out on documents that did not choose them" {
-    model
+    demo_model
     three_documents
     # More documents, so that both halves have some.
     python3 -c '
@@ -298,7 +293,7 @@ for edit in ("zero", "mean"):
 }
 
 @test "ablate --regenerate makes the summaries again, stores each document, and goes on" {
-    model
+    demo_model
     python3 -c '
 import json
 for i in range(6):

@@ -1,10 +1,5 @@
 # Commands that take states and train probes, killed at many moments; loaded behind common.bash.
 
-model() {
-    MODEL=$(find -L "$DEPS/models" -name '*Q4_1.gguf' 2>/dev/null | head -n 1)
-    [ -n "$MODEL" ] || skip "no demo model below $DEPS/models: scripts/deps brings it"
-}
-
 # Run a command, killing it after so many milliseconds, one number after the other; then let it finish.
 run_with_kills() { # "milliseconds ..." arguments...
     local moments=$1 killed=0

@@ -3,7 +3,7 @@ load common
 load kill_probe
 
 @test "states killed at many moments are those of a run that was not" {
-    model
+    demo_model
     two_studies
     salient states whole --model "$MODEL" && expect 0
     run_with_kills '150 300 450 600 750 900 1100 1300' states killed --model "$MODEL"
@@ -15,7 +15,7 @@ load kill_probe
 }
 
 @test "trainings killed at many moments end as those that were not" {
-    model
+    demo_model
     trainings_killed '80 130 190 260 340' 8 1 mlp
     [ "$(wc -l <first)" -eq 10 ] # folds of each layer
 }

@@ -1,13 +1,8 @@
 # salient model, and summaries by a local model: with the demo model of scripts/deps.
 load common
 
-model() {
-    MODEL=$(find -L "$DEPS/models" -name '*Q4_1.gguf' 2>/dev/null | head -n 1)
-    [ -n "$MODEL" ] || skip "no demo model below $DEPS/models: scripts/deps brings it"
-}
-
 @test "info describes a model for people and for programs" {
-    model
+    demo_model
     salient model info "$MODEL"
     expect 0
     grep -qE '^layers +30$' out
@@ -32,7 +27,7 @@ assert m["chat_template_known"] is True and "im_start" in m["chat_template"], m'
 }
 
 @test "convert writes a whole file or none" {
-    model
+    demo_model
     salient model convert "$MODEL" out.gguf --type q8_O
     usage_error_starts "salient model convert: there is no type 'q8_O'; did you mean q8_0?"
     salient model convert "$MODEL" out.gguf
@@ -55,7 +50,7 @@ usage_error_starts() {
 }
 
 @test "a model summarizes; an interrupted run goes on and ends with the same rows" {
-    model
+    demo_model
     salient import study "$SOURCE/examples/demo/news.jsonl" --limit 4 --corpus news
     cp -r study whole
     options=(--with "$MODEL" --as smol --lengths 10,20 --length-policy trim --template text-first --max-tokens 60 --threads 2)
@@ -87,7 +82,7 @@ usage_error_starts() {
 }
 
 @test "another configuration under a name that exists is refused" {
-    model
+    demo_model
     salient import study "$SOURCE/examples/demo/news.jsonl" --limit 1 --corpus news
     salient summarize study --with "$MODEL" --as smol --lengths 10 --max-tokens 20 --length-policy trim
     [ "$status" -eq 0 ] || [ "$status" -eq 3 ]

@@ -1,11 +1,6 @@
 # salient states and salient probe: the commands; numbers are held in test_states.c, test_probe.c and test_probe_networks.c.
 load common
 
-model() {
-    MODEL=$(find -L "$DEPS/models" -name '*Q4_1.gguf' 2>/dev/null | head -n 1)
-    [ -n "$MODEL" ] || skip "no demo model below $DEPS/models: scripts/deps brings it"
-}
-
 # Six short articles, summaries by lead, importance.
 six_articles() {
     write_six_articles
@@ -16,7 +11,7 @@ six_articles() {
 }
 
 @test "states are files that Python reads, and nothing is taken twice" {
-    model
+    demo_model
     six_articles
     salient states study --model "$MODEL" --layers 0,15,30 && expect 0
     grep -qE '^salient states: strict: 6 documents done, 0 kept, 0 failed; ' err
@@ -40,7 +35,7 @@ END
 }
 
 @test "probe takes the states it lacks, shows every layer and its controls, and exports them" {
-    model
+    demo_model
     six_articles
     salient probe study --model "$MODEL" --by lead --layers 0,15,30 --seeds 2 && expect 0
     grep -qE '^news: linear probe on SmolLM2.*, importance by lead, strict, layers=0,15,30, 6 documents$' out
@@ -67,7 +62,7 @@ END
 }
 
 @test "one command is the original's control script" {
-    model
+    demo_model
     six_articles
     salient probe study --model "$MODEL" --by lead --preset small --controls random --limit 100 --seeds 1 && expect 0
     grep -qE '^salient probe: states: 6 documents done' err
@@ -77,7 +72,7 @@ END
 }
 
 @test "the paper's protocol and its networks run on the same study" {
-    model
+    demo_model
     six_articles
     salient probe study --model "$MODEL" --by lead --protocol paper --probe mlp --preset small --controls none --seeds 1 && expect 0
     grep -qE '^news: mlp probe on .*, paper, small, 6 documents$' out
@@ -86,7 +81,7 @@ END
 }
 
 @test "the audit finds what the document does not tell" {
-    model
+    demo_model
     six_articles
     salient states study --model "$MODEL" --layers 0 --limit 1 && expect 0
     salient states study --model "$MODEL" --layers 0 --limit 1 --protocol paper --by lead && expect 0
@@ -104,7 +99,7 @@ END
 }
 
 @test "arrays are what numpy reads" {
-    model
+    demo_model
     six_articles
     salient probe study --model "$MODEL" --by lead --layers 0,30 --controls none --arrays arrays && expect 0
     python3 - <<'END'
@@ -125,7 +120,7 @@ END
 }
 
 @test "a probe learns from one study, or one importance, and is tested on another" {
-    model
+    demo_model
     six_articles
     salient states study --model "$MODEL" --layers 0,30 && expect 0
     cp -r study other
@@ -153,7 +148,7 @@ END
 }
 
 @test "a random copy is a model like any other" {
-    model
+    demo_model
     salient model randomize "$MODEL" random.gguf --seed 3 && expect 0
     grep -qE '^salient model randomize: random.gguf: written; ' err
     salient model info random.gguf --json && expect 0

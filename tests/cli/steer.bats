@@ -1,11 +1,6 @@
 # salient steer and salient probe --control-vector: the commands; that models are steered is held in test_llm_steer.c.
 load common
 
-model() {
-    MODEL=$(find -L "$DEPS/models" -name '*Q4_1.gguf' 2>/dev/null | head -n 1)
-    [ -n "$MODEL" ] || skip "no demo model below $DEPS/models: scripts/deps brings it"
-}
-
 # Six short articles, two short summaries of each by the demo model, importance, states 14 and 15.
 steerable_study() {
     write_six_articles
@@ -16,7 +11,7 @@ steerable_study() {
 }
 
 @test "a state's direction is a control vector, and steering along it is shown beside random directions" {
-    model
+    demo_model
     steerable_study
     salient probe study --model "$MODEL" --control-vector vector.gguf --layer 15 && expect 0
     grep -qE '^vector.gguf: direction.14, state 15 of SmolLM2.*, importance by m, learnt from 4 documents of news; of length [0-9.]+: added once' out
@@ -75,7 +70,7 @@ END
 }
 
 @test "states that cannot be steered are refused" {
-    model
+    demo_model
     salient probe study --model "$MODEL" --control-vector x.gguf --layer 1
     usage_error " probe: --control-vector: --layer from 2 on is needed (a control vector has no direction.0 for state 1)" \
         'example: salient probe mystudy --model model.gguf --control-vector out.gguf --layer 15'

@@ -7,8 +7,7 @@ text() {
 
 model() {
     text
-    MODEL=$(find -L "$DEPS/models" -name '*Q4_1.gguf' 2>/dev/null | head -n 1)
-    [ -n "$MODEL" ] || skip "no demo model below $DEPS/models: scripts/deps brings it"
+    demo_model
 }
 
 # Python that has the tensors of a file as t: {name: (dtype, shape, numbers)} and its texts as m.

@@ -12,11 +12,6 @@ setup_file() {
     export VENV_PYTHON=$folder/bin/python
 }
 
-model() {
-    MODEL=$(find -L "$DEPS/models" -name '*Q4_1.gguf' 2>/dev/null | head -n 1)
-    [ -n "$MODEL" ] || skip "no demo model below $DEPS/models: scripts/deps brings it"
-}
-
 # Articles of a few sentences about different things, and one pair that is nearly the same.
 write_articles() { # count
     python3 - "$1" <<'END' >articles.jsonl
@@ -47,17 +42,17 @@ recompute() { # articles
 }
 
 @test "predictions, penalties and metrics of five folds equal scikit-learn's to 1e-6" {
-    model
+    demo_model
     recompute 24
 }
 
 @test "and those of one split" {
-    model
+    demo_model
     recompute 59
 }
 
 @test "gguf-py reads a control vector as llama.cpp's loader does" {
-    model
+    demo_model
     recompute 8
     salient probe study --model "$MODEL" --by lead --control-vector vector.gguf --layer 10 && expect 0
     "$VENV_PYTHON" - <<'END'

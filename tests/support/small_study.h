@@ -2,6 +2,9 @@
 #ifndef SALIENT_SMALL_STUDY_H
 #define SALIENT_SMALL_STUDY_H
 
+#include <limits.h>
+#include <unistd.h>
+
 #include "testing.h"
 #include "tiny_gguf.h"
 
@@ -27,6 +30,26 @@ static inline void write_small_study(void) {
                 i, places[i], places[i], i + 1, places[i], i + 2);
     assert_int_equal(fclose(file), 0);
     tiny_gguf_write(&model, "m.gguf");
+}
+
+typedef struct small_place {
+    char folder[64];
+    char home[PATH_MAX]; /* where the test came from */
+} small_place;
+
+/** Into a new folder with the documents and the model; the program runs inside the test, so it may not become a child that tries models. */
+static inline void enter_small_study(small_place *place) {
+    make_scratch_folder(place->folder);
+    assert_non_null(getcwd(place->home, sizeof place->home));
+    assert_int_equal(chdir(place->folder), 0);
+    setenv("SALIENT_GUARD", "off", 1);
+    setenv("OMP_WAIT_POLICY", "passive", 1);
+    write_small_study();
+}
+
+static inline void leave_small_study(const small_place *place) {
+    assert_int_equal(chdir(place->home), 0);
+    remove_scratch_folder(place->folder);
 }
 
 #endif
