@@ -17,6 +17,8 @@ typedef enum mask_kind {
     SEQUENCES,
     ONE_KEY,
     BIASED,
+    TEN_SEQUENCES,
+    BIASED_SEQUENCES,
     NOTHING_SEEN
 } mask_kind;
 
@@ -53,6 +55,9 @@ static bool hidden(mask_kind kind, int64_t query, int64_t key, int64_t past, sal
         return sal_random_uniform(random) < 0.5;
     case SEQUENCES:
         return key % 3 != query % 3 && key > past / 2;
+    case TEN_SEQUENCES:
+    case BIASED_SEQUENCES:
+        return key % 10 != query % 10 && key > past / 2;
     case ONE_KEY:
         return key != (query * 7) % (past + 1);
     case NOTHING_SEEN:
@@ -87,7 +92,8 @@ static void fill(problem *p, mask_kind kind, int64_t past, sal_random *random) {
             bool seen = false;
             for (int64_t i = 0; i < a->queries; i++) {
                 const bool hide = hidden(kind, i, key, past, random);
-                const double bias = kind == BIASED && key % 3 == 0 ? -0.25 * (double)(i % 5) : 0;
+                const bool biased = (kind == BIASED || kind == BIASED_SEQUENCES) && key % 3 == 0;
+                const double bias = biased ? -0.25 * (double)(i % 5) : 0;
                 p->mask[(size_t)(s * a->queries + i) * row_mask + (size_t)key] =
                     hide ? HIDDEN : reference_to_half(bias);
                 seen = seen || !hide;
@@ -278,6 +284,8 @@ static void few_queries_equal_the_textbook(void **state) {
     check(shape(72, 72, 1, 130, 2, 2, 1), CAUSAL, 120, 28); /* no whole vectors */
     check(shape(64, 64, 10, 1100, 9, 3, 1), SEQUENCES, 1000,
           22); /* ten sequences that share a prefix */
+    check(shape(64, 64, 10, 1100, 9, 3, 1), TEN_SEQUENCES, 900, 29);
+    check(shape(80, 96, 10, 700, 7, 1, 1), BIASED_SEQUENCES, 300, 30); /* more rows than a block */
     check(shape(128, 128, 47, 600, 8, 1, 1), SEQUENCES, 500, 23);
     check(shape(64, 64, 1, 700, 9, 3, 10), CAUSAL, 690, 24); /* a stream for each */
     check(shape(96, 64, 60, 100, 4, 2, 3), CAUSAL, 30, 25);

@@ -79,7 +79,7 @@ static void check(const product *p, sal_cpu_weights *store, double relative) {
     assert_true(sal_node_is_product(store, 2, p->node));
     for (int again = 0; again < 2; again++) {
         memset(p->node->data, 0xff, ggml_nbytes(p->node));
-        assert_ok(sal_products_run(store, 2, p->node, &err));
+        assert_ok(sal_products_run(store, 2, &p->node, 1, &err));
         const float *out = p->node->data;
         for (int64_t i = 0; i < ggml_nelements(p->node); i++)
             if (!(fabs((double)out[i] - p->expected[i]) <= relative * p->magnitude[i]))
@@ -136,7 +136,7 @@ static void budget_and_threads_change_no_byte(void **state) {
             sal_cpu_weights *store =
                 open_store(bf16 ? SAL_COMPUTE_BF16 : SAL_COMPUTE_F32, budgets[run / 3], 3);
             for (int i = 0; i < 2; i++) {
-                assert_ok(sal_products_run(store, 1 + run % 3, p[i].node, &err));
+                assert_ok(sal_products_run(store, 1 + run % 3, &p[i].node, 1, &err));
                 if (run == 0)
                     memcpy(first[i], p[i].node->data, ggml_nbytes(p[i].node));
                 assert_memory_equal(first[i], p[i].node->data, ggml_nbytes(p[i].node));
@@ -148,6 +148,44 @@ static void budget_and_threads_change_no_byte(void **state) {
         }
         for (int i = 0; i < 2; i++) {
             free(first[i]);
+            drop(&p[i]);
+        }
+    }
+}
+
+/* A layer's products of the same rows are made in one loop, those of few rows at least: as if each were alone. */
+static void products_of_the_same_rows_change_no_byte(void **state) {
+    (void)state;
+    static const struct {
+        enum ggml_type type;
+        int64_t columns;
+    } weights[] = {{GGML_TYPE_BF16, 200}, {GGML_TYPE_BF16, 70}, {GGML_TYPE_Q8_0, 96},
+                   {GGML_TYPE_F16, 1003}};
+    enum { WEIGHTS = sizeof weights / sizeof *weights };
+    sal_error err = {0};
+    for (int64_t rows = 2; rows < 100; rows += 29) {
+        product p[WEIGHTS];
+        struct ggml_tensor *nodes[WEIGHTS];
+        void *alone[WEIGHTS];
+        sal_cpu_weights *store = open_store(SAL_COMPUTE_F32, 0, 3);
+        for (int i = 0; i < WEIGHTS; i++) {
+            make(&p[i], weights[i].type, 256, weights[i].columns, rows, 40 + (uint64_t)i);
+            nodes[i] = p[i].node;
+            nodes[i]->src[1] = p[0].node->src[1];
+            assert_ok(sal_products_run(store, 1, &nodes[i], 1, &err));
+            alone[i] = malloc(ggml_nbytes(nodes[i]));
+            memcpy(alone[i], nodes[i]->data, ggml_nbytes(nodes[i]));
+        }
+        for (int threads = 1; threads <= 3; threads++) {
+            for (int i = 0; i < WEIGHTS; i++)
+                memset(nodes[i]->data, 0xff, ggml_nbytes(nodes[i]));
+            assert_ok(sal_products_run(store, threads, nodes, WEIGHTS, &err));
+            for (int i = 0; i < WEIGHTS; i++)
+                assert_memory_equal(alone[i], nodes[i]->data, ggml_nbytes(nodes[i]));
+        }
+        sal_cpu_weights_close(store);
+        for (int i = 0; i < WEIGHTS; i++) {
+            free(alone[i]);
             drop(&p[i]);
         }
     }
@@ -189,7 +227,7 @@ static void out_of_memory_is_an_error_or_only_slower(void **state) {
         sal_faulty_fail(SAL_FAULTY_ALLOCATION, n);
         int status = sal_cpu_weights_open(SAL_COMPUTE_F32, 1 << 20, 2, &store, &err);
         if (status == SAL_OK)
-            status = sal_products_run(store, 2, p.node, &err);
+            status = sal_products_run(store, 2, &p.node, 1, &err);
         done = !sal_faulty_reset();
         if (status == SAL_OK) {
             const float *out = p.node->data;
@@ -209,6 +247,7 @@ int main(void) {
         cmocka_unit_test(float_products_equal_double_precision),
         cmocka_unit_test(bf16_products_round_activations_alone),
         cmocka_unit_test(budget_and_threads_change_no_byte),
+        cmocka_unit_test(products_of_the_same_rows_change_no_byte),
         cmocka_unit_test(what_is_no_product_stays_with_libllama),
         cmocka_unit_test(out_of_memory_is_an_error_or_only_slower),
     };

@@ -75,9 +75,9 @@ static void cut(sal_plan *plan) {
     plan->chunks = ceiling(a->keys, SAL_CHUNK);
     plan->value_width = a->v == NULL ? 0 : ceiling(a->value_width, plan->lanes) * plan->lanes;
     plan->few = a->queries < plan->rows;
-    plan->thin = plan->kernel->thin != NULL && a->queries == 1 && plan->measure == NULL &&
-                 a->v != NULL && plan->group <= 2 * SAL_THIN_ROWS && a->width % plan->lanes == 0 &&
-                 a->value_width % plan->lanes == 0;
+    plan->gathers = plan->few && plan->kernel->thin != NULL && plan->measure == NULL &&
+                    a->v != NULL && a->width % plan->lanes == 0 &&
+                    a->value_width % plan->lanes == 0;
     plan->slabs = a->streams * a->heads_kv;
     if (plan->few) {
         plan->units = ceiling(a->queries * plan->group, plan->lanes);
@@ -194,36 +194,41 @@ static void run(void *context, int64_t index, int thread) {
                  plan->scratch + (size_t)thread * plan->scratch_bytes);
 }
 
-/* Few queries: one row from what each task found, in the order of keys. */
-static void join(void *context, int64_t index, int thread) {
-    const sal_plan *plan = context;
-    const sal_attention *a = plan->a;
-    const int64_t slab = index / (plan->group * a->queries),
-                  row = index % (plan->group * a->queries);
-    const int64_t stride = 2 + plan->value_width, step = plan->units * plan->lanes * stride;
-    const float *found = plan->found + slab * plan->tasks * step + row * stride;
-    const int64_t absolute = plan->first_slab + slab;
-    float *out =
-        (float *)(void *)((char *)a->out + (size_t)(absolute / a->heads_kv) * a->out_stream +
-                          (size_t)(row % a->queries) * a->out_query +
-                          (size_t)(absolute % a->heads_kv * plan->group + row / a->queries) *
-                              a->out_head);
+/* One row from what each task found, in the order of keys. */
+static void join_row(const sal_plan *plan, const float *restrict found, int64_t step,
+                     float *restrict out) {
+    const int64_t width = plan->a->value_width;
     float max = found[0], sum = 0.0f;
-    (void)thread;
     for (int64_t task = 1; task < plan->tasks; task++)
         max = found[task * step] > max ? found[task * step] : max;
-    for (int64_t i = 0; i < a->value_width; i++)
+    for (int64_t i = 0; i < width; i++)
         out[i] = 0.0f;
     for (int64_t task = 0; task < plan->tasks; task++) {
         const float *one = found + task * step;
         const float factor = exp2f(one[0] - max);
         sum += one[1] * factor;
-        for (int64_t i = 0; i < a->value_width; i++)
+        for (int64_t i = 0; i < width; i++)
             out[i] += one[2 + i] * factor;
     }
     const float share = sum == 0.0f ? 0.0f : 1.0f / sum;
-    for (int64_t i = 0; i < a->value_width; i++)
+    for (int64_t i = 0; i < width; i++)
         out[i] *= share;
+}
+
+/* Few queries: all rows of one head. */
+static void join(void *context, int64_t index, int thread) {
+    const sal_plan *plan = context;
+    const sal_attention *a = plan->a;
+    const int64_t slab = index / plan->group, head = index % plan->group;
+    const int64_t stride = 2 + plan->value_width, step = plan->units * plan->lanes * stride;
+    const int64_t absolute = plan->first_slab + slab;
+    const float *found = plan->found + slab * plan->tasks * step + head * a->queries * stride;
+    char *out = (char *)a->out + (size_t)(absolute / a->heads_kv) * a->out_stream +
+                (size_t)(absolute % a->heads_kv * plan->group + head) * a->out_head;
+    (void)thread;
+    for (int64_t query = 0; query < a->queries; query++)
+        join_row(plan, found + query * stride, step,
+                 (float *)(void *)(out + (size_t)query * a->out_query));
 }
 
 /* Add the tasks' float sums of one head to the caller's doubles, task after task. */
@@ -274,8 +279,7 @@ int sal_attention_run(const sal_attention *attention, sal_attention_measure *mea
             sal_parallel_for(threads, plan.round_slabs * plan.chunks, widen, &plan);
         sal_parallel_for(threads, plan.round_slabs * plan.tasks, run, &plan);
         if (plan.few && plan.value_width > 0)
-            sal_parallel_for(threads, plan.round_slabs * plan.group * attention->queries, join,
-                             &plan);
+            sal_parallel_for(threads, plan.round_slabs * plan.group, join, &plan);
         if (plan.measure != NULL) {
             sal_parallel_for(threads, plan.round_slabs * plan.group, reduce, &plan);
             for (int64_t i = 0; i < plan.round_slabs * plan.tasks; i++)

@@ -43,21 +43,24 @@ typedef struct sal_chunk {
 
 enum { SAL_THIN_ROWS = 4 };
 
-/** One query's heads against one chunk: too few rows to fill a vector, so lanes are parts of a key, and halves are read where they lie.
- *  Keys that the query does not see are not read at all for the output. */
+typedef struct sal_thin_row {
+    const float *query; /* [width], scaled by scale * log2(e) */
+    float *max, *sum;   /* in/out: of this row so far */
+    float *out;         /* in/out [value_width]: not yet divided by sum */
+} sal_thin_row;
+
+/** One query's heads against the keys of one chunk that it sees: too few rows to fill a vector, so lanes are parts of a key, and halves are
+ *  read where they lie. Other keys are not read at all. */
 typedef struct sal_thin {
-    int rows;             /* 1 .. SAL_THIN_ROWS */
-    int64_t width;        /* of keys, whole vectors */
-    int64_t value_width;  /* whole vectors */
-    const float *queries; /* [rows, width], scaled by scale * log2(e) */
-    int64_t keys;         /* in this chunk, 1 .. SAL_CHUNK */
+    int rows; /* 1 .. SAL_THIN_ROWS */
+    sal_thin_row row[SAL_THIN_ROWS];
+    int64_t width;       /* of keys, whole vectors */
+    int64_t value_width; /* whole vectors */
     const char *key, *value;
-    bool next; /* whether a whole chunk follows, which is to be fetched meanwhile */
     size_t key_stride, value_stride; /* in bytes */
-    uint64_t seen;                   /* bit k: key k is seen */
-    const float *bias;               /* [SAL_CHUNK] to add, or NULL */
-    float *max, *sum;                /* in/out [rows] */
-    float *out;                      /* in/out [rows, value_width]: not yet divided by sum */
+    uint64_t seen;                   /* bit k: key k is seen; one at least is */
+    bool next; /* whether a whole chunk follows, which is to be fetched meanwhile */
+    const float *bias; /* [SAL_CHUNK] to add, or NULL */
 } sal_thin;
 
 typedef struct sal_attention_kernel {

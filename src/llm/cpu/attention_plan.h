@@ -5,7 +5,7 @@
  *  over all keys; K and V are widened to float once for all tasks of a key head.
  *  Few queries (decoding): all rows of a key head fill the units one after another; a task is all of them against 512 keys, which are read
  *  once; what the tasks of a key head found is then put together in the order of keys.
- *  One query: the heads of its group, a few at a time, too few to fill vectors (sal_thin).
+ *  Few queries that see few keys of a chunk (one query; keys that one sequence of several wrote): each query by itself (sal_thin).
  *  All partitions follow from the sizes alone, never from the number of threads.
  */
 #ifndef SALIENT_CPU_ATTENTION_PLAN_H
@@ -16,6 +16,7 @@
 enum {
     SAL_SEGMENT = 8,       /* chunks of a task when queries are few */
     SAL_TASK_QUERIES = 64, /* queries of a task when they are many */
+    SAL_GATHER_COST = 2    /* a score of gathered keys, in scores of a whole chunk */
 };
 
 /** What a row of the mask says about a chunk. */
@@ -31,7 +32,7 @@ typedef struct sal_plan {
     int64_t chunks;      /* of keys */
     int64_t value_width; /* in whole vectors; 0: no output */
     bool few;
-    bool thin;           /* few, and one query's heads alone: sal_thin */
+    bool gathers;        /* few, and chunks of which little is seen are sal_thin's */
     int64_t units;       /* of one key head */
     int64_t mask_units;  /* different rows of masks: units when few, else groups of queries */
     int64_t tasks;       /* of one key head */

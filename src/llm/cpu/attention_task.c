@@ -34,6 +34,7 @@ typedef struct task {
     sal_block block;      /* many queries: one after the other */
     sal_block *each;      /* few queries: all at once */
     float *keys, *values; /* one chunk, when they are not widened beforehand */
+    float *queries;       /* [queries, group, width] scaled; few queries for sal_thin */
     float *bias;          /* [SAL_CHUNK, W] */
     float *base;          /* [spans, W] */
     float *decayed;       /* [W] */
@@ -47,7 +48,10 @@ static size_t lay_out(const sal_plan *plan, task *t, char *scratch) {
     t->bias = sal_carve(&memory, SAL_CHUNK * plan->rows, sizeof(float));
     t->decayed = sal_carve(&memory, plan->rows, sizeof(float));
     t->base = sal_carve(&memory, spans * plan->rows, sizeof(float));
-    if (!plan->few || plan->thin) {
+    if (plan->gathers)
+        t->queries =
+            sal_carve(&memory, plan->a->queries * plan->group * plan->a->width, sizeof(float));
+    if (!plan->few) {
         lay_out_block(plan, &t->block, &memory);
         return memory.used;
     }
@@ -453,89 +457,123 @@ static void run_many(task *t) {
     }
 }
 
-/* One query: its heads in groups of SAL_THIN_ROWS against the chunks of this task. */
-static void run_thin_rows(task *t, int64_t head, int64_t first, int64_t end, float *queries) {
+/* ---- few queries ------------------------------------------------------------------------------------------------------------------------ */
+
+static void scale_queries(const task *t) {
     const sal_plan *plan = t->plan;
-    const sal_attention *a = plan->a;
-    const int64_t absolute = plan->first_slab + t->slab, stride = 2 + plan->value_width;
-    float max[SAL_THIN_ROWS], sum[SAL_THIN_ROWS];
-    sal_thin thin = {
-        .rows = (int)(plan->group - head < SAL_THIN_ROWS ? plan->group - head : SAL_THIN_ROWS),
-        .width = a->width,
-        .value_width = plan->value_width,
-        .queries = queries,
-        .key_stride = a->k_key,
-        .value_stride = a->v_key,
-        .max = max,
-        .sum = sum,
-        .out = t->block.out};
-    memset(thin.out, 0, (size_t)(thin.rows * plan->value_width) * sizeof(float));
-    for (int row = 0; row < thin.rows; row++) {
-        const float *q = (const float *)(const void *)query_at(t, 0, head + row);
-        for (int64_t i = 0; i < a->width; i++)
-            queries[row * a->width + i] = q[i] * a->scale * LOG2_E;
-        max[row] = -1e30f;
-        sum[row] = 0.0f;
-    }
-    for (int64_t chunk = first; chunk < end; chunk++) {
-        const int64_t at = mask_index(t, 0, chunk), key = chunk * SAL_CHUNK;
-        const uint32_t *seen = plan->seen + at * 2 * plan->lanes; /* lane 0: the one query */
-        thin.seen = (uint64_t)seen[plan->lanes] << 32 | seen[0];
-        if (thin.seen == 0)
-            continue;
-        thin.next = head == 0 && (chunk + 2) * SAL_CHUNK <= a->keys;
-        thin.keys = a->keys - key < SAL_CHUNK ? a->keys - key : SAL_CHUNK;
-        thin.key = key_at(plan, absolute, key);
-        thin.value = value_at(plan, absolute, key);
-        thin.bias = NULL;
-        if (plan->states[at] == SAL_SEES_BIASED) {
-            const char *mask = (const char *)a->mask + (size_t)t->stream * a->mask_stream +
-                               (size_t)key * sizeof(uint16_t);
-            memset(t->bias, 0, SAL_CHUNK * sizeof(float));
-            (void)plan->kernel->widen((const uint16_t *)(const void *)mask, thin.keys, t->bias);
-            for (int64_t k = 0; k < thin.keys; k++)
-                t->bias[k] = t->bias[k] == -INFINITY ? 0.0f : t->bias[k] * LOG2_E;
-            thin.bias = t->bias;
+    const int64_t width = plan->a->width;
+    const float scale = plan->a->scale * LOG2_E;
+    for (int64_t query = 0; query < plan->a->queries; query++) {
+        for (int64_t head = 0; head < plan->group; head++) {
+            const float *from = (const float *)(const void *)query_at(t, query, head);
+            float *to = t->queries + (query * plan->group + head) * width;
+            for (int64_t i = 0; i < width; i++)
+                to[i] = from[i] * scale;
         }
-        plan->kernel->thin(&thin);
-    }
-    float *found = plan->found +
-                   ((t->slab * plan->tasks + t->index) * plan->units * plan->lanes + head) * stride;
-    for (int row = 0; row < thin.rows; row++) {
-        found[row * stride] = max[row];
-        found[row * stride + 1] = sum[row];
-        memcpy(found + row * stride + 2, thin.out + row * plan->value_width,
-               (size_t)plan->value_width * sizeof(float));
     }
 }
 
-static void run_thin(task *t) {
+/* Bit k: the query sees key k of the chunk. */
+static uint64_t seen_by(const task *t, int64_t query, int64_t chunk) {
+    const int lanes = t->plan->lanes; /* row `query` is that of head 0 */
+    const int64_t at = mask_index(t, query / lanes, chunk);
+    const uint32_t *seen = t->plan->seen + at * 2 * lanes + query % lanes;
+    return (uint64_t)seen[lanes] << 32 | seen[0];
+}
+
+/* Whether each query's keys are better gathered than all keys multiplied with all rows. */
+static bool is_sparse(const task *t, int64_t chunk) {
     const sal_plan *plan = t->plan;
-    const int64_t first = t->index * SAL_SEGMENT;
-    const int64_t end = first + SAL_SEGMENT < plan->chunks ? first + SAL_SEGMENT : plan->chunks;
-    for (int64_t head = 0; head < plan->group; head += SAL_THIN_ROWS)
-        run_thin_rows(t, head, first, end, t->block.queries);
+    int64_t pairs = 0;
+    if (!plan->gathers)
+        return false;
+    for (int64_t query = 0; query < plan->a->queries; query++)
+        pairs += __builtin_popcountll(seen_by(t, query, chunk));
+    return SAL_GATHER_COST * pairs * plan->group <= SAL_CHUNK * plan->units * plan->lanes;
+}
+
+/* A query's biases of a chunk; what it does not see is not looked at. */
+static const float *bias_of(const task *t, int64_t query, int64_t chunk) {
+    const sal_plan *plan = t->plan;
+    const sal_attention *a = plan->a;
+    const int64_t first = chunk * SAL_CHUNK;
+    const int64_t count = a->keys - first < SAL_CHUNK ? a->keys - first : SAL_CHUNK;
+    if (plan->states[mask_index(t, query / plan->lanes, chunk)] != SAL_SEES_BIASED)
+        return NULL;
+    const char *mask = (const char *)a->mask + (size_t)t->stream * a->mask_stream +
+                       (size_t)query * a->mask_query + (size_t)first * sizeof(uint16_t);
+    (void)plan->kernel->widen((const uint16_t *)(const void *)mask, count, t->bias);
+    for (int64_t k = 0; k < count; k++)
+        t->bias[k] *= LOG2_E;
+    return t->bias;
+}
+
+/* Each query with its heads, SAL_THIN_ROWS at a time, against the keys that it sees. */
+static void gather(const task *t, int64_t chunk, bool next) {
+    const sal_plan *plan = t->plan;
+    const int64_t width = plan->a->width, slab = plan->first_slab + t->slab;
+    sal_thin thin = {.width = width,
+                     .value_width = plan->value_width,
+                     .key = key_at(plan, slab, chunk * SAL_CHUNK),
+                     .value = value_at(plan, slab, chunk * SAL_CHUNK),
+                     .key_stride = plan->a->k_key,
+                     .value_stride = plan->a->v_key,
+                     .next = next};
+    for (int64_t query = 0; query < plan->a->queries; query++) {
+        thin.seen = seen_by(t, query, chunk);
+        if (thin.seen == 0)
+            continue;
+        thin.bias = bias_of(t, query, chunk);
+        for (int64_t head = 0; head < plan->group; head += thin.rows, thin.next = false) {
+            const int64_t left = plan->group - head;
+            thin.rows = (int)(left < SAL_THIN_ROWS ? left : SAL_THIN_ROWS);
+            for (int r = 0; r < thin.rows; r++) {
+                const int64_t row = (head + r) * plan->a->queries + query, at = row % plan->rows;
+                const sal_block *block = &t->each[row / plan->rows];
+                thin.row[r] =
+                    (sal_thin_row){t->queries + (query * plan->group + head + r) * width,
+                                   block->max + at, block->sum + at,
+                                   block->out + at * plan->value_width};
+            }
+            plan->kernel->thin(&thin);
+        }
+    }
+}
+
+/* All rows against all keys of a chunk. */
+static void step_all(const task *t, int64_t chunk, bool next) {
+    const sal_plan *plan = t->plan;
+    const uint64_t poisoned =
+        sal_task_widen(plan, plan->first_slab + t->slab, chunk, t->keys, t->values);
+    for (int64_t b = 0; b < plan->blocks; b++)
+        step(t, &t->each[b], chunk, b == 0 && next, t->keys, t->values, poisoned);
+}
+
+static bool any_sees(const task *t, int64_t chunk) {
+    for (int64_t unit = 0; unit < t->plan->units; unit++) {
+        if (t->plan->states[mask_index(t, unit, chunk)] != SAL_SEES_NONE)
+            return true;
+    }
+    return false;
 }
 
 static void run_few(task *t) {
     const sal_plan *plan = t->plan;
-    const int64_t per_task = (plan->chunks + plan->tasks - 1) / plan->tasks;
-    const int64_t length = plan->tasks == 1 ? per_task : SAL_SEGMENT;
+    const int64_t length = plan->tasks == 1 ? plan->chunks : SAL_SEGMENT;
     const int64_t first = t->index * length;
     const int64_t end = first + length < plan->chunks ? first + length : plan->chunks;
     for (int64_t b = 0; b < plan->blocks; b++)
         start_block(t, &t->each[b], b * SAL_VECTORS, plan->units);
+    if (plan->gathers)
+        scale_queries(t);
     for (int64_t chunk = first; chunk < end; chunk++) {
-        bool any = false;
-        for (int64_t unit = 0; unit < plan->units; unit++)
-            any = any || plan->states[mask_index(t, unit, chunk)] != SAL_SEES_NONE;
-        if (!any)
+        const bool next = (chunk + 2) * SAL_CHUNK <= plan->a->keys;
+        if (!any_sees(t, chunk))
             continue;
-        const uint64_t poisoned =
-            sal_task_widen(plan, plan->first_slab + t->slab, chunk, t->keys, t->values);
-        for (int64_t b = 0; b < plan->blocks; b++)
-            step(t, &t->each[b], chunk, b == 0 && (chunk + 2) * SAL_CHUNK <= plan->a->keys, t->keys,
-                 t->values, poisoned);
+        if (is_sparse(t, chunk))
+            gather(t, chunk, next);
+        else
+            step_all(t, chunk, next);
     }
     for (int64_t b = 0; b < plan->blocks; b++) {
         write_found(t, &t->each[b]);
@@ -558,9 +596,7 @@ void sal_task_run(const sal_plan *plan, int64_t slab, int64_t index, char *scrat
         t.sums = plan->columns + (size_t)(slab * plan->tasks + index) * count;
         memset(t.sums, 0, count * sizeof(float));
     }
-    if (plan->thin)
-        run_thin(&t);
-    else if (plan->few)
+    if (plan->few)
         run_few(&t);
     else
         run_many(&t);

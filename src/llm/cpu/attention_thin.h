@@ -7,23 +7,35 @@ INLINE const uint16_t *thin_row(const char *first, size_t stride, int64_t index)
     return (const uint16_t *)(const void *)(first + (size_t)index * stride);
 }
 
-/* Scores of LANES keys for all rows: sums along the lanes first, then one transposed sum a row. */
-INLINE void thin_scores(const sal_thin *t, int first, float *scores, const int rows) {
+/* The keys that are seen, in order. The last one is repeated to whole vectors: what is computed with it there is hidden. */
+INLINE int list_seen(uint64_t seen, uint8_t *keys) {
+    int count = 0;
+    if (seen == UINT64_MAX) {
+        for (; count < SAL_CHUNK; count++)
+            keys[count] = (uint8_t)count;
+        return count;
+    }
+    for (uint64_t left = seen; left != 0; left &= left - 1)
+        keys[count++] = (uint8_t)__builtin_ctzll(left);
+    for (int k = count; k % LANES != 0; k++)
+        keys[k] = keys[count - 1];
+    return count;
+}
+
+/* Scores of `count` keys, up to LANES, for all rows: sums along the lanes first, then one transposed sum a row. */
+INLINE void thin_scores(const sal_thin *t, const uint8_t *keys, int count, float *scores,
+                        const int rows) {
     vector parts[SAL_THIN_ROWS][LANES];
     for (int k = 0; k < LANES; k += THIN_KEYS) {
         vector sums[THIN_KEYS][SAL_THIN_ROWS];
-        const uint16_t *key[THIN_KEYS];
         UNROLL for (int j = 0; j < THIN_KEYS; j++) {
-            /* past the last key there may be no memory; what is computed there is hidden */
-            const int64_t at = first + k + j;
-            key[j] = thin_row(t->key, t->key_stride, at < t->keys ? at : t->keys - 1);
             UNROLL for (int r = 0; r < rows; r++) sums[j][r] = zero();
         }
-        for (int64_t i = 0; i < t->width; i += LANES) {
+        for (int64_t i = 0; k < count && i < t->width; i += LANES) {
             vector query[SAL_THIN_ROWS];
-            UNROLL for (int r = 0; r < rows; r++) query[r] = load(t->queries + r * t->width + i);
+            UNROLL for (int r = 0; r < rows; r++) query[r] = load(t->row[r].query + i);
             UNROLL for (int j = 0; j < THIN_KEYS; j++) {
-                vector part = load_half(key[j] + i);
+                vector part = load_half(thin_row(t->key, t->key_stride, keys[k + j]) + i);
                 UNROLL for (int r = 0; r < rows; r++) sums[j][r] =
                     multiply_add(part, query[r], sums[j][r]);
             }
@@ -33,44 +45,45 @@ INLINE void thin_scores(const sal_thin *t, int first, float *scores, const int r
         }
     }
     for (int r = 0; r < rows; r++)
-        save(scores + r * SAL_CHUNK + first, transposed_sum(parts[r]));
+        save(scores + r * SAL_CHUNK, transposed_sum(parts[r]));
 }
 
-/* One row's scores to weights; return what its earlier sums are multiplied by. */
-INLINE float thin_weigh(const sal_thin *t, int row, float *scores) {
-    vector most = all(t->max[row]);
-    for (int k = 0; k < SAL_CHUNK; k += LANES) {
+/* One row's scores of `count` keys to weights; return what its earlier sums are multiplied by. */
+INLINE float thin_weigh(const sal_thin *t, const sal_thin_row *row, const uint8_t *keys, int count,
+                        float *scores) {
+    vector most = all(*row->max);
+    for (int k = 0; t->bias != NULL && k < count; k++)
+        scores[k] += t->bias[keys[k]];
+    for (int k = 0; k < count; k += LANES) {
         vector score = load(scores + k);
-        if (t->bias != NULL)
-            score = add(score, load(t->bias + k));
-        score = hide_bits(score, (uint32_t)(t->seen >> k));
+        if (k + LANES > count)
+            score = hide_bits(score, (UINT32_C(1) << (count - k)) - 1);
         save(scores + k, score);
         most = largest(most, score);
     }
     const float now = top(most);
     vector sum = zero();
-    for (int k = 0; k < SAL_CHUNK; k += LANES) {
+    for (int k = 0; k < count; k += LANES) {
         vector weight = power2(sub(load(scores + k), all(now)));
         save(scores + k, weight);
         sum = add(sum, weight);
     }
     float factor[LANES];
-    save(factor, power2(all(t->max[row] - now)));
-    t->sum[row] = t->sum[row] * factor[0] + total(sum);
-    t->max[row] = now;
+    save(factor, power2(all(*row->max - now)));
+    *row->sum = *row->sum * factor[0] + total(sum);
+    *row->max = now;
     return factor[0];
 }
 
-INLINE void thin_values(const sal_thin *t, const float *weights, const float *factors, int64_t x,
-                        const int rows, const int columns) {
+INLINE void thin_values(const sal_thin *t, const uint8_t *keys, int count, const float *weights,
+                        const float *factors, int64_t x, const int rows, const int columns) {
     vector sums[SAL_THIN_ROWS][THIN_COLUMNS];
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int j = 0; j < columns; j++) sums[r][j] =
-            mul(load(t->out + r * t->value_width + x + j * LANES), all(factors[r]));
+            mul(load(t->row[r].out + x + j * LANES), all(factors[r]));
     }
-    for (uint64_t left = t->seen; left != 0; left &= left - 1) {
-        const int k = __builtin_ctzll(left);
-        const uint16_t *value = thin_row(t->value, t->value_stride, k) + x;
+    for (int k = 0; k < count; k++) {
+        const uint16_t *value = thin_row(t->value, t->value_stride, keys[k]) + x;
         UNROLL for (int j = 0; j < columns; j++) {
             vector part = load_half(value + j * LANES);
             UNROLL for (int r = 0; r < rows; r++) sums[r][j] =
@@ -79,26 +92,29 @@ INLINE void thin_values(const sal_thin *t, const float *weights, const float *fa
     }
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int j = 0; j < columns; j++)
-            save(t->out + r * t->value_width + x + j * LANES, sums[r][j]);
+            save(t->row[r].out + x + j * LANES, sums[r][j]);
     }
 }
 
 INLINE void thin_rows(const sal_thin *t, const int rows) {
     float weights[SAL_THIN_ROWS * SAL_CHUNK], factors[SAL_THIN_ROWS];
+    uint8_t keys[SAL_CHUNK];
+    const int count = list_seen(t->seen, keys);
     for (int k = 0; k < SAL_CHUNK; k += LANES) {
         for (int j = k; t->next && j < k + LANES; j++) {
             fetch(t->key + (size_t)(SAL_CHUNK + j) * t->key_stride, t->width);
             fetch(t->value + (size_t)(SAL_CHUNK + j) * t->value_stride, t->value_width);
         }
-        thin_scores(t, k, weights, rows);
+        if (k < count)
+            thin_scores(t, keys + k, count - k, weights + k, rows);
     }
     for (int r = 0; r < rows; r++)
-        factors[r] = thin_weigh(t, r, weights + r * SAL_CHUNK);
+        factors[r] = thin_weigh(t, &t->row[r], keys, count, weights + r * SAL_CHUNK);
     int64_t x = 0;
     for (; x + THIN_COLUMNS * LANES <= t->value_width; x += THIN_COLUMNS * LANES)
-        thin_values(t, weights, factors, x, rows, THIN_COLUMNS);
+        thin_values(t, keys, count, weights, factors, x, rows, THIN_COLUMNS);
     for (; x < t->value_width; x += LANES)
-        thin_values(t, weights, factors, x, rows, 1);
+        thin_values(t, keys, count, weights, factors, x, rows, 1);
 }
 
 TARGET static void thin(const sal_thin *t) {

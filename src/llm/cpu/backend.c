@@ -17,6 +17,7 @@
 #include <ggml-backend-impl.h>
 #include <ggml-cpu.h>
 
+#include "parallel.h"
 #include "weights.h"
 
 static _Thread_local sal_cpu *entered;
@@ -81,38 +82,77 @@ static int layer_of_attention(struct ggml_cgraph *graph, int index) {
     return sal_layer_of_name(k->view_src != NULL ? k->view_src->name : k->name);
 }
 
-static int compute_node(sal_cpu *cpu, struct ggml_cgraph *graph, int index) {
-    struct ggml_tensor *node = ggml_graph_node(graph, index);
-    if ((node->flags & GGML_TENSOR_FLAG_COMPUTE) == 0 || ggml_is_empty(node))
-        return SAL_OK;
-    if (node->op == GGML_OP_FLASH_ATTN_EXT) {
-        const int layer = cpu->tap != NULL ? layer_of_attention(graph, index) : -1;
-        cpu->counts.attentions++;
-        return sal_tap_attention(cpu, node, layer, &cpu->failure);
+static bool is_computed(const struct ggml_tensor *node) {
+    return (node->flags & GGML_TENSOR_FLAG_COMPUTE) != 0 && !ggml_is_empty(node) &&
+           (node->op == GGML_OP_FLASH_ATTN_EXT || node->op == GGML_OP_MUL_MAT);
+}
+
+/* The products from this node on that have the same rows, nothing but views between them. return the node after the last one */
+static int next_products(struct ggml_cgraph *graph, int index, struct ggml_tensor **nodes,
+                         int *count) {
+    int end = index;
+    *count = 0;
+    for (int i = index; i < ggml_graph_n_nodes(graph) && *count < SAL_PRODUCTS_TOGETHER; i++) {
+        struct ggml_tensor *node = ggml_graph_node(graph, i);
+        if (!is_computed(node))
+            continue;
+        if (node->op != GGML_OP_MUL_MAT || (*count > 0 && node->src[1] != nodes[0]->src[1]))
+            break;
+        nodes[(*count)++] = node;
+        end = i + 1;
     }
-    if (node->op == GGML_OP_MUL_MAT) {
-        cpu->counts.products++;
-        return sal_products_run(cpu->weights, cpu->threads, node, &cpu->failure);
-    }
-    return SAL_OK; /* views: nothing else is supported */
+    return end;
 }
 
 static enum ggml_status graph_compute(ggml_backend_t backend, struct ggml_cgraph *graph) {
     sal_cpu *cpu = backend->context;
-    for (int i = 0; cpu != NULL && i < ggml_graph_n_nodes(graph); i++) {
-        int status = compute_node(cpu, graph, i);
-        if (status != SAL_OK)
-            return status == SAL_ENOMEM ? GGML_STATUS_ALLOC_FAILED : GGML_STATUS_FAILED;
+    int status = SAL_OK;
+    for (int i = 0; cpu != NULL && status == SAL_OK && i < ggml_graph_n_nodes(graph);) {
+        struct ggml_tensor *node = ggml_graph_node(graph, i), *products[SAL_PRODUCTS_TOGETHER];
+        int count = 0;
+        if (!is_computed(node)) { /* views: nothing else is supported */
+            i++;
+        } else if (node->op == GGML_OP_FLASH_ATTN_EXT) {
+            const int layer = cpu->tap != NULL ? layer_of_attention(graph, i) : -1;
+            cpu->counts.attentions++;
+            status = sal_tap_attention(cpu, node, layer, &cpu->failure);
+            i++;
+        } else {
+            i = next_products(graph, i, products, &count);
+            cpu->counts.products += count;
+            status = sal_products_run(cpu->weights, cpu->threads, products, count, &cpu->failure);
+        }
     }
-    return GGML_STATUS_SUCCESS;
+    return status == SAL_OK       ? GGML_STATUS_SUCCESS
+           : status == SAL_ENOMEM ? GGML_STATUS_ALLOC_FAILED
+                                  : GGML_STATUS_FAILED;
 }
 
-/* libllama fetches results this way, and nothing else. */
+enum { COPY_BYTES = 1 << 17 };
+
+typedef struct copy {
+    char *to;
+    const char *from;
+    size_t size;
+} copy;
+
+static void copy_task(void *context, int64_t index, int thread) {
+    const copy *c = context;
+    const size_t first = (size_t)index * COPY_BYTES, left = c->size - first;
+    (void)thread;
+    memcpy(c->to + first, c->from + first, left < COPY_BYTES ? left : COPY_BYTES);
+}
+
+/* libllama fetches results this way, and nothing else: megabytes, where the vocabulary is large. */
 static void get_tensor(ggml_backend_t backend, const struct ggml_tensor *tensor, void *data,
                        size_t offset, size_t size) {
     const sal_cpu *cpu = backend->context;
-    if (cpu == NULL || !cpu->results_unread)
+    copy all = {.to = data, .from = (const char *)tensor->data + offset, .size = size};
+    if (cpu == NULL)
         ggml_backend_tensor_get(tensor, data, offset, size);
+    else if (!cpu->results_unread)
+        sal_parallel_for(cpu->threads, (int64_t)((size + COPY_BYTES - 1) / COPY_BYTES), copy_task,
+                         &all);
 }
 
 /* ---- ggml's tables -------------------------------------------------------------------------------------------------------------------- */

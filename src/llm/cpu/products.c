@@ -163,17 +163,24 @@ static sal_half half_of(const sal_cpu_weights *store, const sal_weight *weight, 
                                    : SAL_HALVES;
 }
 
+/* Products of the same rows with one weight after another, in one loop: every loop's end is a wait for the slowest thread. */
 typedef struct few_job {
     const sal_few_kernel *kernel;
     sal_half half;
-    sal_few all;
     int64_t piece; /* columns of a task */
+    int64_t tasks; /* so far */
+    int count;
+    sal_few part[SAL_PRODUCTS_TOGETHER]; /* each with all its columns */
+    int64_t first[SAL_PRODUCTS_TOGETHER];
 } few_job;
 
 static void few_task(void *context, int64_t index, int thread) {
     const few_job *j = context;
-    const int64_t first = index * j->piece, left = j->all.columns - first;
-    sal_few own = j->all;
+    int p = 0;
+    while (p + 1 < j->count && j->first[p + 1] <= index)
+        p++;
+    sal_few own = j->part[p];
+    const int64_t first = (index - j->first[p]) * j->piece, left = own.columns - first;
     (void)thread;
     own.columns = left < j->piece ? left : j->piece;
     own.weights += first * own.width;
@@ -187,39 +194,39 @@ static int64_t piece_of(int64_t columns, int threads, int64_t multiple) {
     return ((columns + tasks - 1) / tasks + multiple - 1) / multiple * multiple;
 }
 
-/* x as the kernel wants it, in the store's memory. */
-static int prepare_few(sal_cpu_weights *store, sal_half half, sal_few *few, sal_error *err) {
-    const int64_t count = few->rows * few->width;
-    if (half == SAL_HALF_F16)
+/* The rows as the kernel wants them, in the store's memory. */
+static int prepare_few(sal_cpu_weights *store, few_job *j, sal_error *err) {
+    const float *x = j->part[0].x;
+    const int64_t count = j->part[0].rows * j->part[0].width;
+    if (j->half == SAL_HALF_F16)
         return SAL_OK;
     int status = reserve_rows(store, (size_t)count * sizeof(float), err);
     if (status != SAL_OK)
         return status;
     float *rows = (float *)(void *)rows_in(store);
-    if (half == SAL_HALF_BF16)
-        store->few->prepare(few->x, count, rows);
+    if (j->half == SAL_HALF_BF16)
+        store->few->prepare(x, count, rows);
     else
-        ggml_fp32_to_bf16_row(few->x, (ggml_bf16_t *)(void *)rows, count);
-    few->x = rows;
+        ggml_fp32_to_bf16_row(x, (ggml_bf16_t *)(void *)rows, count);
+    for (int p = 0; p < j->count; p++)
+        j->part[p].x = rows;
     return SAL_OK;
 }
 
-static int run_few(sal_cpu_weights *store, int threads, const sal_weight *weight, sal_half half,
-                   struct ggml_tensor *node, sal_error *err) {
-    few_job j = {.kernel = store->few,
-                 .half = half,
-                 .all = {.rows = ggml_nrows(node->src[1]),
-                         .width = weight->width,
-                         .columns = weight->columns,
-                         .x = node->src[1]->data,
-                         .weights = weight->data,
-                         .out = node->data,
-                         .stride = weight->columns},
-                 .piece = piece_of(weight->columns, threads, store->few->columns)};
-    int status = prepare_few(store, half, &j.all, err);
-    if (status == SAL_OK)
-        sal_parallel_for(threads, (weight->columns + j.piece - 1) / j.piece, few_task, &j);
-    return status;
+static int run_few(sal_cpu_weights *store, int threads, few_job *j, sal_error *err) {
+    int64_t columns = 0;
+    int status = prepare_few(store, j, err);
+    if (status != SAL_OK)
+        return status;
+    for (int p = 0; p < j->count; p++)
+        columns += j->part[p].columns;
+    j->piece = piece_of(columns, threads, store->few->columns);
+    for (int p = 0; p < j->count; p++) {
+        j->first[p] = j->tasks;
+        j->tasks += (j->part[p].columns + j->piece - 1) / j->piece;
+    }
+    sal_parallel_for(threads, j->tasks, few_task, j);
+    return SAL_OK;
 }
 
 /* ---- many rows ------------------------------------------------------------------------------------------------------------------ */
@@ -252,14 +259,34 @@ static int run_many(sal_cpu_weights *store, int threads, const sal_weight *weigh
                           node->src[0]->name, failure);
 }
 
-int sal_products_run(sal_cpu_weights *store, int threads, struct ggml_tensor *node,
-                     sal_error *err) {
-    sal_weight *weight = NULL;
-    int status = sal_weights_find(store, node->src[0], &weight, err);
-    if (status != SAL_OK)
-        return status;
+int sal_products_run(sal_cpu_weights *store, int threads, struct ggml_tensor *const *nodes,
+                     int count, sal_error *err) {
+    few_job few = {.kernel = store->few, .half = SAL_HALVES};
+    int status = SAL_OK;
     threads = threads < store->threads ? threads : store->threads;
-    const sal_half half = half_of(store, weight, ggml_nrows(node->src[1]));
-    return half == SAL_HALVES ? run_many(store, threads, weight, node, err)
-                              : run_few(store, threads, weight, half, node, err);
+    for (int i = 0; status == SAL_OK && i < count; i++) {
+        sal_weight *weight = NULL;
+        const int64_t rows = ggml_nrows(nodes[i]->src[1]);
+        status = sal_weights_find(store, nodes[i]->src[0], &weight, err);
+        if (status != SAL_OK)
+            return status;
+        const sal_half half = half_of(store, weight, rows);
+        if (half == SAL_HALVES) {
+            status = run_many(store, threads, weight, nodes[i], err);
+            continue;
+        }
+        if (few.count > 0 && half != few.half) /* weights of two types */
+            status = run_few(store, threads, &few, err);
+        if (few.count > 0 && half != few.half)
+            few = (few_job){.kernel = store->few};
+        few.half = half;
+        few.part[few.count++] = (sal_few){.rows = rows,
+                                          .width = weight->width,
+                                          .columns = weight->columns,
+                                          .x = nodes[i]->src[1]->data,
+                                          .weights = weight->data,
+                                          .out = nodes[i]->data,
+                                          .stride = weight->columns};
+    }
+    return status == SAL_OK && few.count > 0 ? run_few(store, threads, &few, err) : status;
 }

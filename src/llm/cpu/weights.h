@@ -110,9 +110,11 @@ int sal_weights_product(sal_cpu_weights *store, int shape, int64_t rows, sal_pro
 
 /* ---- products.c ------------------------------------------------------------------------------------------------------------------ */
 
-/** Compute one MUL_MAT node: out = x w^T.
+enum { SAL_PRODUCTS_TOGETHER = 4 };
+
+/** Compute MUL_MAT nodes of the same rows (src[1]), at most SAL_PRODUCTS_TOGETHER: out = x w^T.
  *  errs   as above */
-int sal_products_run(sal_cpu_weights *store, int threads, struct ggml_tensor *node,
-                     sal_error *err) SAL_MUST_CHECK;
+int sal_products_run(sal_cpu_weights *store, int threads, struct ggml_tensor *const *nodes,
+                     int count, sal_error *err) SAL_MUST_CHECK;
 
 #endif
