@@ -53,12 +53,8 @@ static void drop(product *p) {
 
 static void multiply(const sal_few_kernel *kernel, sal_half half, product *p) {
     const float *x = p->x;
-    if (half == SAL_HALF_BF16) {
-        kernel->prepare(p->x, p->rows * p->width, p->apart);
-        x = p->apart;
-    }
-    if (half == SAL_HALF_BF16_BOTH) {
-        ggml_fp32_to_bf16_row(p->x, (ggml_bf16_t *)(void *)p->apart, p->rows * p->width);
+    if (kernel->prepare[half] != NULL) {
+        kernel->prepare[half](p->x, p->rows * p->width, p->apart);
         x = p->apart;
     }
     const sal_few few = {p->rows, p->width, p->columns, x, p->weights, p->out, p->columns};

@@ -39,6 +39,7 @@ typedef struct task {
     float *base;          /* [spans, W] */
     float *decayed;       /* [W] */
     float *sums;          /* [spans, group, chunks * SAL_CHUNK] of this task */
+    bool filled, scaled; /* few queries: each's queries, and queries */
     int64_t nonfinite;
 } task;
 
@@ -135,17 +136,15 @@ static const char *query_at(const task *t, int64_t query, int64_t head) {
            (size_t)(t->head_kv * t->plan->group + head) * a->q_head + (size_t)query * a->q_query;
 }
 
-static void start_block(const task *t, sal_block *block, int64_t unit, int64_t end) {
+static void fill_queries(const task *t, const sal_block *block) {
     const sal_plan *plan = t->plan;
     const float scale = plan->a->scale * LOG2_E;
     const int64_t width = plan->a->width;
-    block->unit = unit;
-    block->vectors = (int)(end - unit < SAL_VECTORS ? end - unit : SAL_VECTORS);
-    block->rows = 0;
     for (int64_t row = 0; row < block->vectors * plan->lanes; row++) {
         int64_t query, head;
         float *lane = block->queries + row;
-        if (!sal_plan_row(plan, unit + row / plan->lanes, row % plan->lanes, &query, &head)) {
+        if (!sal_plan_row(plan, block->unit + row / plan->lanes, row % plan->lanes, &query,
+                          &head)) {
             for (int64_t i = 0; i < width; i++)
                 lane[i * plan->rows] = 0.0f;
             continue;
@@ -153,7 +152,19 @@ static void start_block(const task *t, sal_block *block, int64_t unit, int64_t e
         const float *q = (const float *)(const void *)query_at(t, query, head);
         for (int64_t i = 0; i < width; i++)
             lane[i * plan->rows] = q[i] * scale;
-        block->rows = row + 1;
+    }
+}
+
+/* A block that has seen nothing yet. */
+static void start_block(const task *t, sal_block *block, int64_t unit, int64_t end) {
+    const sal_plan *plan = t->plan;
+    block->unit = unit;
+    block->vectors = (int)(end - unit < SAL_VECTORS ? end - unit : SAL_VECTORS);
+    block->rows = 0;
+    for (int64_t row = 0; row < block->vectors * plan->lanes; row++) {
+        int64_t query, head;
+        if (sal_plan_row(plan, unit + row / plan->lanes, row % plan->lanes, &query, &head))
+            block->rows = row + 1;
     }
     for (int64_t row = 0; row < plan->rows; row++) {
         block->max[row] =
@@ -447,6 +458,7 @@ static void run_many(task *t) {
     const uint64_t *poisoned = plan->poisoned + t->slab * plan->chunks;
     for (int64_t unit = first; unit < end; unit += SAL_VECTORS) {
         start_block(t, &t->block, unit, end);
+        fill_queries(t, &t->block);
         for (int64_t chunk = 0; chunk < plan->chunks; chunk++)
             step(t, &t->block, chunk, false, keys + chunk * SAL_CHUNK * plan->a->width,
                  values + chunk * SAL_CHUNK * plan->value_width, poisoned[chunk]);
@@ -509,9 +521,12 @@ static const float *bias_of(const task *t, int64_t query, int64_t chunk) {
 }
 
 /* Each query with its heads, SAL_THIN_ROWS at a time, against the keys that it sees. */
-static void gather(const task *t, int64_t chunk, bool next) {
+static void gather(task *t, int64_t chunk, bool next) {
     const sal_plan *plan = t->plan;
     const int64_t width = plan->a->width, slab = plan->first_slab + t->slab;
+    if (!t->scaled)
+        scale_queries(t);
+    t->scaled = true;
     sal_thin thin = {.width = width,
                      .value_width = plan->value_width,
                      .key = key_at(plan, slab, chunk * SAL_CHUNK),
@@ -541,10 +556,13 @@ static void gather(const task *t, int64_t chunk, bool next) {
 }
 
 /* All rows against all keys of a chunk. */
-static void step_all(const task *t, int64_t chunk, bool next) {
+static void step_all(task *t, int64_t chunk, bool next) {
     const sal_plan *plan = t->plan;
     const uint64_t poisoned =
         sal_task_widen(plan, plan->first_slab + t->slab, chunk, t->keys, t->values);
+    for (int64_t b = 0; !t->filled && b < plan->blocks; b++)
+        fill_queries(t, &t->each[b]);
+    t->filled = true;
     for (int64_t b = 0; b < plan->blocks; b++)
         step(t, &t->each[b], chunk, b == 0 && next, t->keys, t->values, poisoned);
 }
@@ -564,8 +582,6 @@ static void run_few(task *t) {
     const int64_t end = first + length < plan->chunks ? first + length : plan->chunks;
     for (int64_t b = 0; b < plan->blocks; b++)
         start_block(t, &t->each[b], b * SAL_VECTORS, plan->units);
-    if (plan->gathers)
-        scale_queries(t);
     for (int64_t chunk = first; chunk < end; chunk++) {
         const bool next = (chunk + 2) * SAL_CHUNK <= plan->a->keys;
         if (!any_sees(t, chunk))

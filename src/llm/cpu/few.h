@@ -25,8 +25,7 @@ typedef enum sal_half {
 typedef struct sal_few {
     int64_t rows;           /* 1 .. SAL_FEW_ROWS */
     int64_t width, columns; /* width: a multiple of the kernel's step */
-    const float *
-        x; /* [rows, width]; SAL_HALF_BF16: as prepare leaves it; SAL_HALF_BF16_BOTH: of bf16, two in the place of one */
+    const float *x;          /* [rows, width]; as prepare leaves it, where there is one */
     const uint16_t *weights; /* [columns, width] */
     float *out;              /* [rows, stride] */
     int64_t stride;
@@ -35,8 +34,9 @@ typedef struct sal_few {
 typedef struct sal_few_kernel {
     int64_t step;    /* of widths */
     int64_t columns; /* what columns are best cut into multiples of */
-    /** Put count numbers of x (a multiple of step) into the order in which bf16 weights come apart. */
-    void (*prepare)(const float *x, int64_t count, float *out);
+    /** Make count numbers of x (a multiple of step) what multiply wants: SAL_HALF_BF16: in the order in which bf16 weights come apart;
+     *  SAL_HALF_BF16_BOTH: bf16, in half the room. NULL: x is as it should be. */
+    void (*prepare[SAL_HALVES])(const float *x, int64_t count, float *out);
     /** All columns. NULL: not by these instructions. */
     void (*multiply[SAL_HALVES])(const sal_few *few);
 } sal_few_kernel;

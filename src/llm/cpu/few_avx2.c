@@ -30,7 +30,8 @@ PRIMITIVE void come_apart(const float *p, vector v[2]) {
 
 #include "few_body.h"
 
-const sal_few_kernel sal_few_avx2 = {STEP, 2 * WIDE, prepare, {multiply_f16, multiply_bf16, NULL}};
+const sal_few_kernel sal_few_avx2 = {
+    STEP, 2 * WIDE, {NULL, prepare_bf16, NULL}, {multiply_f16, multiply_bf16, NULL}};
 
 #else
 typedef int sal_few_avx2_needs_x86_64;

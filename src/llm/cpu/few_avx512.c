@@ -31,16 +31,21 @@ PRIMITIVE void come_apart(const float *p, vector v[2]) {
 PRIMITIVE vector add_pairs(vector a, vector b, vector sum) {
     return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
 }
+PRIMITIVE vector round_pairs(vector low, vector high) {
+    return (vector)_mm512_cvtne2ps_pbh(high, low);
+}
 #endif
 
 #include "few_body.h"
 
 #ifdef AVX512_BF16
-const sal_few_kernel sal_few_avx512_bf16 = {
-    STEP, 2 * WIDE, prepare, {multiply_f16, multiply_bf16, multiply_both}};
+const sal_few_kernel sal_few_avx512_bf16 = {STEP,
+                                            2 * WIDE,
+                                            {NULL, prepare_bf16, prepare_both},
+                                            {multiply_f16, multiply_bf16, multiply_both}};
 #else
 const sal_few_kernel sal_few_avx512 = {
-    STEP, 2 * WIDE, prepare, {multiply_f16, multiply_bf16, NULL}};
+    STEP, 2 * WIDE, {NULL, prepare_bf16, NULL}, {multiply_f16, multiply_bf16, NULL}};
 #endif
 
 #else

@@ -2,7 +2,8 @@
  *
  *  wanted  the words of vector_<set>.h, GROUP (rows of a tile at most), FEW (rows up to which there are registers for WIDE_FEW columns) and
  *          WIDE (columns of a tile of more rows), even_bf16(p) and odd_bf16(p) (of 2 LANES weights), come_apart(p, v) (2 LANES numbers,
- *          likewise)
+ *          likewise);
+ *          with AVX512_BF16 also add_pairs(a, b, sum), round_pairs(low, high) (2 LANES numbers to bf16)
  *
  *  A tile is a few rows times a few columns, its sums in registers. A bf16 number is the upper half of a float: of two side by side in
  *  one 32-bit lane, one comes apart by a shift, the other by a mask, so the even numbers of a step make one vector and the odd ones
@@ -140,9 +141,14 @@ TARGET static void multiply_bf16(const sal_few *few) {
 TARGET static void multiply_both(const sal_few *few) {
     multiply(few, SAL_HALF_BF16_BOTH);
 }
+
+TARGET static void prepare_both(const float *x, int64_t count, float *out) {
+    for (int64_t i = 0; i < count; i += STEP)
+        save(out + i / 2, round_pairs(load(x + i), load(x + i + LANES)));
+}
 #endif
 
-TARGET static void prepare(const float *x, int64_t count, float *out) {
+TARGET static void prepare_bf16(const float *x, int64_t count, float *out) {
     for (int64_t i = 0; i < count; i += STEP) {
         vector pair[2];
         come_apart(x + i, pair);

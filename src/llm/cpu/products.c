@@ -198,16 +198,13 @@ static int64_t piece_of(int64_t columns, int threads, int64_t multiple) {
 static int prepare_few(sal_cpu_weights *store, few_job *j, sal_error *err) {
     const float *x = j->part[0].x;
     const int64_t count = j->part[0].rows * j->part[0].width;
-    if (j->half == SAL_HALF_F16)
+    if (store->few->prepare[j->half] == NULL)
         return SAL_OK;
     int status = reserve_rows(store, (size_t)count * sizeof(float), err);
     if (status != SAL_OK)
         return status;
     float *rows = (float *)(void *)rows_in(store);
-    if (j->half == SAL_HALF_BF16)
-        store->few->prepare(x, count, rows);
-    else
-        ggml_fp32_to_bf16_row(x, (ggml_bf16_t *)(void *)rows, count);
+    store->few->prepare[j->half](x, count, rows);
     for (int p = 0; p < j->count; p++)
         j->part[p].x = rows;
     return SAL_OK;
