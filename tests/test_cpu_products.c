@@ -159,8 +159,8 @@ static void products_of_the_same_rows_change_no_byte(void **state) {
     static const struct {
         enum ggml_type type;
         int64_t columns;
-    } weights[] = {{GGML_TYPE_BF16, 200}, {GGML_TYPE_BF16, 70}, {GGML_TYPE_Q8_0, 96},
-                   {GGML_TYPE_F16, 1003}};
+    } weights[] = {
+        {GGML_TYPE_BF16, 200}, {GGML_TYPE_BF16, 70}, {GGML_TYPE_Q8_0, 96}, {GGML_TYPE_F16, 1003}};
     enum { WEIGHTS = sizeof weights / sizeof *weights };
     sal_error err = {0};
     for (int64_t rows = 2; rows < 100; rows += 29) {

@@ -9,6 +9,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "cpu/parallel.h"
+
 /* ---- open and close ---------------------------------------------------------------------------------- */
 
 static int check_options(const sal_model *model, const sal_engine_options *options,
@@ -42,11 +44,17 @@ int sal_engine_open(sal_model *model, const sal_engine_options *options, sal_eng
         options->context_tokens > 0 ? options->context_tokens : model->info.context_trained;
     engine->batch = llama_batch_init(SAL_ENGINE_BATCH, 0, 1);
     engine->owners = sal_calloc(SAL_ENGINE_BATCH, sizeof(sal_sequence *));
-    if (engine->batch.token == NULL || engine->owners == NULL)
+    engine->threads = options->threads > 0 ? options->threads : model->threads;
+    engine->sampler_count =
+        engine->threads < options->sequences ? engine->threads : options->sequences;
+    engine->samplers = sal_calloc((size_t)engine->sampler_count, sizeof *engine->samplers);
+    engine->draws = sal_calloc((size_t)options->sequences, sizeof *engine->draws);
+    if (engine->batch.token == NULL || engine->owners == NULL || engine->samplers == NULL ||
+        engine->draws == NULL)
         status = sal_fail_memory(err, "the generation engine");
-    if (status == SAL_OK)
+    for (int i = 0; status == SAL_OK && i < engine->sampler_count; i++)
         status =
-            sal_sampler_open(&engine->sampler, &options->sampling, model->info.vocabulary, err);
+            sal_sampler_open(&engine->samplers[i], &options->sampling, model->info.vocabulary, err);
     if (status == SAL_OK) {
         *out = engine;
         engine = NULL;
@@ -62,7 +70,10 @@ void sal_engine_close(sal_engine *engine) {
     sal_engine_forget_edits(engine);
     llama_batch_free(engine->batch);
     sal_free(engine->owners);
-    sal_sampler_close(&engine->sampler);
+    for (int i = 0; engine->samplers != NULL && i < engine->sampler_count; i++)
+        sal_sampler_close(&engine->samplers[i]);
+    sal_free(engine->samplers);
+    sal_free(engine->draws);
     sal_buffer_free(&engine->piece);
     sal_free(engine);
 }
@@ -180,24 +191,35 @@ static int decode(sal_engine *engine, sal_error *err) {
     return sal_engine_check_edits(engine, err);
 }
 
+static void draw(void *context, int64_t index, int thread) {
+    sal_engine *engine = context;
+    sal_draw *own = &engine->draws[index];
+    own->status = sal_sampler_draw(&engine->samplers[thread], own->logits, &own->sequence->history,
+                                   &own->sequence->random, &own->token, &own->error);
+}
+
 /* Draw the next token of every sequence whose logits the batch holds. */
 static int sample(sal_engine *engine, sal_error *err) {
-    int status = SAL_OK;
-    for (int i = 0; status == SAL_OK && i < engine->batch.n_tokens; i++) {
-        sal_sequence *sequence = engine->owners[i];
-        if (sequence == NULL)
+    int64_t count = 0;
+    for (int i = 0; i < engine->batch.n_tokens; i++) {
+        if (engine->owners[i] == NULL)
             continue;
-        float *logits = llama_get_logits_ith(engine->llama, i);
-        int32_t token = -1;
-        if (logits == NULL)
+        sal_draw *own = &engine->draws[count++];
+        *own = (sal_draw){.sequence = engine->owners[i],
+                          .logits = llama_get_logits_ith(engine->llama, i)};
+        if (own->logits == NULL)
             return sal_fail(err, SAL_EMODEL, "%s: libllama gave no scores for token %d of a batch",
                             engine->model->path, i);
-        status = sal_sampler_draw(&engine->sampler, logits, &sequence->history, &sequence->random,
-                                  &token, err);
-        if (status == SAL_OK)
-            status = take_token(engine, sequence, token, err);
     }
-    return status;
+    sal_parallel_for(engine->sampler_count, count, draw, engine);
+    for (int64_t i = 0; i < count; i++) {
+        const sal_draw *own = &engine->draws[i];
+        int status = own->status == SAL_OK ? take_token(engine, own->sequence, own->token, err)
+                                           : sal_fail(err, own->status, "%s", own->error.text);
+        if (status != SAL_OK)
+            return status;
+    }
+    return SAL_OK;
 }
 
 int sal_engine_run(sal_engine *engine, double *seconds, sal_error *err) {

@@ -41,8 +41,7 @@ static struct llama_context_params params_for(sal_engine *engine, int tokens, bo
     params.n_ubatch = SAL_ENGINE_MICRO_BATCH;
     params.n_outputs_max =
         (uint32_t)options->sequences; /* one row of the vocabulary for each sequence, no more */
-    params.n_threads = params.n_threads_batch =
-        options->threads > 0 ? options->threads : engine->model->threads;
+    params.n_threads = params.n_threads_batch = engine->threads;
     params.kv_unified = unified;
     params.flash_attn_type =
         options->exact ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_ENABLED;

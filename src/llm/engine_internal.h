@@ -39,6 +39,15 @@ typedef struct sal_engine_edits {
     sal_error error;
 } sal_engine_edits;
 
+/** The next token of one sequence. */
+typedef struct sal_draw {
+    sal_sequence *sequence;
+    float *logits;
+    int32_t token;
+    int status;
+    sal_error error;
+} sal_draw;
+
 struct sal_engine {
     sal_model *model;
     sal_engine_options options;
@@ -52,7 +61,10 @@ struct sal_engine {
     struct llama_batch batch;
     sal_sequence *
         *owners; /* [SAL_ENGINE_BATCH] whose logits an entry of the batch asks for, or NULL */
-    sal_sampler sampler;
+    int threads;
+    sal_sampler *samplers; /* [sampler_count], one a thread */
+    int sampler_count;
+    sal_draw *draws; /* [options.sequences] */
     sal_buffer piece;
     sal_engine_edits edit;
     const sal_progress *progress; /* of the call in progress */

@@ -59,7 +59,7 @@ typedef struct sal_thin {
     const char *key, *value;
     size_t key_stride, value_stride; /* in bytes */
     uint64_t seen;                   /* bit k: key k is seen; one at least is */
-    bool next; /* whether a whole chunk follows, which is to be fetched meanwhile */
+    bool next;         /* whether a whole chunk follows, which is to be fetched meanwhile */
     const float *bias; /* [SAL_CHUNK] to add, or NULL */
 } sal_thin;
 

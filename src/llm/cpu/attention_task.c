@@ -39,7 +39,7 @@ typedef struct task {
     float *base;          /* [spans, W] */
     float *decayed;       /* [W] */
     float *sums;          /* [spans, group, chunks * SAL_CHUNK] of this task */
-    bool filled, scaled; /* few queries: each's queries, and queries */
+    bool filled, scaled;  /* few queries: each's queries, and queries */
     int64_t nonfinite;
 } task;
 
@@ -545,10 +545,9 @@ static void gather(task *t, int64_t chunk, bool next) {
             for (int r = 0; r < thin.rows; r++) {
                 const int64_t row = (head + r) * plan->a->queries + query, at = row % plan->rows;
                 const sal_block *block = &t->each[row / plan->rows];
-                thin.row[r] =
-                    (sal_thin_row){t->queries + (query * plan->group + head + r) * width,
-                                   block->max + at, block->sum + at,
-                                   block->out + at * plan->value_width};
+                thin.row[r] = (sal_thin_row){t->queries + (query * plan->group + head + r) * width,
+                                             block->max + at, block->sum + at,
+                                             block->out + at * plan->value_width};
             }
             plan->kernel->thin(&thin);
         }

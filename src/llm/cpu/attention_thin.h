@@ -91,8 +91,7 @@ INLINE void thin_values(const sal_thin *t, const uint8_t *keys, int count, const
         }
     }
     UNROLL for (int r = 0; r < rows; r++) {
-        UNROLL for (int j = 0; j < columns; j++)
-            save(t->row[r].out + x + j * LANES, sums[r][j]);
+        UNROLL for (int j = 0; j < columns; j++) save(t->row[r].out + x + j * LANES, sums[r][j]);
     }
 }
 

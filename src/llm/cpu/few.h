@@ -23,8 +23,8 @@ typedef enum sal_half {
 } sal_half;
 
 typedef struct sal_few {
-    int64_t rows;           /* 1 .. SAL_FEW_ROWS */
-    int64_t width, columns; /* width: a multiple of the kernel's step */
+    int64_t rows;            /* 1 .. SAL_FEW_ROWS */
+    int64_t width, columns;  /* width: a multiple of the kernel's step */
     const float *x;          /* [rows, width]; as prepare leaves it, where there is one */
     const uint16_t *weights; /* [columns, width] */
     float *out;              /* [rows, stride] */
