@@ -101,7 +101,8 @@ static int check(const void *config, struct usage_error *usage) {
 }
 
 static int run(struct session *session, void *config) {
-    return session_run_logged(session, config, ablate);
+    const struct ablate_options *options = config;
+    return session_run_logged(session, config, options->model, ablate);
 }
 
 static const char *const arguments[] = {"STUDY", NULL};

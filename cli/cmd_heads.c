@@ -129,44 +129,24 @@ static int show(struct session *session, sal_study *study, const struct heads_op
     return status;
 }
 
-static int compute(struct session *session, sal_study *study, const struct heads_options *options,
-                   const sal_heads_options *request, int64_t analyses[SAL_EVIDENCES],
-                   sal_tally *tally) {
-    sal_buffer hashes = {0};
+static int heads(struct session *session, sal_study *study, const void *config, sal_tally *tally) {
+    const struct heads_options *options = config;
+    const sal_heads_options request = request_of(options);
+    int64_t analyses[SAL_EVIDENCES] = {0};
     struct stage stage;
-    int64_t key = 0;
     stage_start(&stage);
-    int status = session_hash_model(session, study, options->model, &hashes);
-    if (status == 0) {
-        status = session_begin_run(session, study, options, hashes.bytes, &key);
+    int status =
+        sal_heads_run(study, &request, &session->progress, analyses, tally, &session->error);
+    if (status != 0) {
+        return status;
     }
-    if (status == 0) {
-        status =
-            sal_heads_run(study, request, &session->progress, analyses, tally, &session->error);
-        if (status == 0) {
-            stage_end(session, &stage, sal_protocol_name(request->protocol), "documents", tally);
-        }
-        status = session_end_run(session, study, key, tally, status);
-    }
-    sal_buffer_free(&hashes);
-    return status;
+    stage_end(session, &stage, sal_protocol_name(request.protocol), "documents", tally);
+    return show(session, study, options, analyses);
 }
 
 static int run(struct session *session, void *config) {
     const struct heads_options *options = config;
-    sal_study *study = NULL;
-    int64_t analyses[SAL_EVIDENCES] = {0};
-    sal_tally tally = {0};
-    const sal_heads_options request = request_of(options);
-    int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
-    if (status == 0) {
-        status = compute(session, study, options, &request, analyses, &tally);
-    }
-    if (status == 0) {
-        status = show(session, study, options, analyses);
-    }
-    status = session_close(session, study, status);
-    return session_exit(session, status, &tally);
+    return session_run_logged(session, config, options->model, heads);
 }
 
 static int count(struct session *session, const void *config, sal_study *study, sal_work *work) {

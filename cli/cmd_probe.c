@@ -271,26 +271,51 @@ static int take_states(struct session *session, sal_study *study,
 
 /* ---- the work -------------------------------------------------------------------------------------------------------------- */
 
+/* A transfer's other side; the same study is opened but once. */
+static int open_other(struct session *session, sal_study *study, sal_probe_options *request) {
+    struct stat here, there;
+    if (request->transfer == SAL_TRANSFER_NONE) {
+        return 0;
+    }
+    if (stat(session->arguments[0], &here) == 0 && stat(request->other_name, &there) == 0 &&
+        here.st_dev == there.st_dev && here.st_ino == there.st_ino) {
+        request->other = study;
+        return 0;
+    }
+    return sal_study_open(request->other_name, SAL_STUDY_READ, &request->other, &session->error);
+}
+
 static int compute(struct session *session, sal_study *study, const struct probe_options *options,
                    const sal_probe_options *request, sal_tally *tally) {
     struct stage stage;
-    int64_t key = 0;
+    int status = take_states(session, study, options, request);
     stage_start(&stage);
-    int status = session_begin_run(session, study, options, NULL, &key);
+    if (status != 0) {
+        return status;
+    }
+    if (options->control_vector != NULL) {
+        return control_vector_make(session, study, request, (int)options->layer,
+                                   options->control_vector);
+    }
+    status = sal_probe_run(study, request, &session->progress, tally, &session->error);
     if (status == 0) {
-        status = take_states(session, study, options, request);
-        stage_start(&stage);
+        stage_end(session, &stage, sal_protocol_name(request->protocol), "probes", tally);
     }
-    if (status == 0 && options->control_vector != NULL) {
-        status = control_vector_make(session, study, request, (int)options->layer,
-                                     options->control_vector);
-    } else if (status == 0) {
-        status = sal_probe_run(study, request, &session->progress, tally, &session->error);
-        if (status == 0) {
-            stage_end(session, &stage, sal_protocol_name(request->protocol), "probes", tally);
-        }
+    return status;
+}
+
+static int probe(struct session *session, sal_study *study, const void *config, sal_tally *tally) {
+    const struct probe_options *options = config;
+    sal_probe_options request = request_of(options);
+    int status = open_other(session, study, &request);
+    if (status == 0) {
+        status = compute(session, study, options, &request, tally);
     }
-    return key == 0 ? status : session_end_run(session, study, key, tally, status);
+    if (request.other != study) {
+        status = session_close(session, request.other, status);
+    }
+    return status == 0 && options->control_vector == NULL ? show(session, study, options, &request)
+                                                          : status;
 }
 
 /* ---- audit ----------------------------------------------------------------------------------------------------------------- */
@@ -354,43 +379,10 @@ static int run_audit(struct session *session, const struct probe_options *option
     return session_exit(session, status, NULL);
 }
 
-/* A transfer's other side; the same study is opened but once. */
-static int open_other(struct session *session, sal_study *study, sal_probe_options *request) {
-    struct stat here, there;
-    if (request->transfer == SAL_TRANSFER_NONE) {
-        return 0;
-    }
-    if (stat(session->arguments[0], &here) == 0 && stat(request->other_name, &there) == 0 &&
-        here.st_dev == there.st_dev && here.st_ino == there.st_ino) {
-        request->other = study;
-        return 0;
-    }
-    return sal_study_open(request->other_name, SAL_STUDY_READ, &request->other, &session->error);
-}
-
 static int run(struct session *session, void *config) {
     const struct probe_options *options = config;
-    sal_probe_options request = request_of(options);
-    sal_study *study = NULL;
-    sal_tally tally = {0};
-    if (options->audit != NULL) {
-        return run_audit(session, options);
-    }
-    int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
-    if (status == 0) {
-        status = open_other(session, study, &request);
-    }
-    if (status == 0) {
-        status = compute(session, study, options, &request, &tally);
-    }
-    if (request.other != study) {
-        status = session_close(session, request.other, status);
-    }
-    if (status == 0 && options->control_vector == NULL) {
-        status = show(session, study, options, &request);
-    }
-    status = session_close(session, study, status);
-    return session_exit(session, status, &tally);
+    return options->audit != NULL ? run_audit(session, options)
+                                  : session_run_logged(session, config, NULL, probe);
 }
 
 static const char *const arguments[] = {"STUDY", NULL};

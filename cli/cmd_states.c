@@ -104,27 +104,6 @@ static int check(const void *config, struct usage_error *usage) {
 
 /* ---- the work -------------------------------------------------------------------------------------------------------------- */
 
-static int compute(struct session *session, sal_study *study, const struct states_options *options,
-                   const sal_states_options *request, sal_tally *tally) {
-    sal_buffer hashes = {0};
-    struct stage stage;
-    int64_t key = 0;
-    stage_start(&stage);
-    int status = session_hash_model(session, study, options->model, &hashes);
-    if (status == 0) {
-        status = session_begin_run(session, study, options, hashes.bytes, &key);
-    }
-    if (status == 0) {
-        status = sal_states_run(study, request, &session->progress, tally, &session->error);
-        if (status == 0) {
-            stage_end(session, &stage, sal_protocol_name(request->protocol), "documents", tally);
-        }
-        status = session_end_run(session, study, key, tally, status);
-    }
-    sal_buffer_free(&hashes);
-    return status;
-}
-
 /* What the options ask for; chat_template holds its text. */
 static int request_of(struct session *session, const struct states_options *options,
                       uint64_t seeds[SEEDS_AT_MOST], sal_buffer *chat_template,
@@ -154,23 +133,26 @@ static int request_of(struct session *session, const struct states_options *opti
     return status;
 }
 
-static int run(struct session *session, void *config) {
-    const struct states_options *options = config;
+static int states(struct session *session, sal_study *study, const void *config, sal_tally *tally) {
     uint64_t seeds[SEEDS_AT_MOST];
     sal_states_options request;
     sal_buffer chat_template = {0};
-    sal_study *study = NULL;
-    sal_tally tally = {0};
-    int status = request_of(session, options, seeds, &chat_template, &request);
+    struct stage stage;
+    stage_start(&stage);
+    int status = request_of(session, config, seeds, &chat_template, &request);
     if (status == 0) {
-        status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
+        status = sal_states_run(study, &request, &session->progress, tally, &session->error);
     }
     if (status == 0) {
-        status = compute(session, study, options, &request, &tally);
+        stage_end(session, &stage, sal_protocol_name(request.protocol), "documents", tally);
     }
-    status = session_close(session, study, status);
     sal_buffer_free(&chat_template);
-    return session_exit(session, status, &tally);
+    return status;
+}
+
+static int run(struct session *session, void *config) {
+    const struct states_options *options = config;
+    return session_run_logged(session, config, options->model, states);
 }
 
 static int count(struct session *session, const void *config, sal_study *study, sal_work *work) {

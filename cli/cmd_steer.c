@@ -251,7 +251,8 @@ static int check(const void *config, struct usage_error *usage) {
 }
 
 static int run(struct session *session, void *config) {
-    return session_run_logged(session, config, steer);
+    const struct steer_options *options = config;
+    return session_run_logged(session, config, options->model, steer);
 }
 
 static const char *const arguments[] = {"STUDY", NULL};

@@ -230,18 +230,24 @@ int session_end_run(struct session *session, sal_study *study, int64_t key, cons
     return status != 0 ? status : logged;
 }
 
-int session_run_logged(struct session *session, const void *config, session_work *work) {
+int session_run_logged(struct session *session, const void *config, const char *model,
+                       session_work *work) {
     sal_study *study = NULL;
+    sal_buffer hashes = {0};
     sal_tally tally = {0};
     int64_t key = 0;
     int status = sal_study_open(session->arguments[0], SAL_STUDY_WRITE, &study, &session->error);
+    if (status == 0 && model != NULL) {
+        status = session_hash_model(session, study, model, &hashes);
+    }
     if (status == 0) {
-        status = session_begin_run(session, study, config, NULL, &key);
+        status = session_begin_run(session, study, config, hashes.bytes, &key);
     }
     if (status == 0) {
         status = work(session, study, config, &tally);
         status = session_end_run(session, study, key, &tally, status);
     }
     status = session_close(session, study, status);
+    sal_buffer_free(&hashes);
     return session_exit(session, status, &tally);
 }

@@ -87,8 +87,10 @@ typedef int session_work(struct session *session, sal_study *study, const void *
                          sal_tally *tally);
 
 /** A whole command: open the study that is its first argument, log the run, work, close, and say how it ended.
+ *  in     model: file whose hash is logged; NULL: none
  *  return the exit status */
-int session_run_logged(struct session *session, const void *config, session_work *work);
+int session_run_logged(struct session *session, const void *config, const char *model,
+                       session_work *work);
 
 /** Peak resident memory in bytes. */
 int64_t peak_memory_bytes(void);

@@ -14,13 +14,13 @@ typedef struct sal_model sal_model;
 
 /** Who computes on the processor: our own backend, with products of bf16 or float numbers, or libllama alone. */
 typedef enum sal_compute {
-    SAL_COMPUTE_AUTO, /* bf16 for bf16 and quantised weights where the processor has AMX; else f32 */
+    SAL_COMPUTE_AUTO, /* bf16 for bf16 and quantised weights where that is faster (AMX; AMD's AVX512_BF16); else f32 */
     SAL_COMPUTE_BF16,
     SAL_COMPUTE_F32,
     SAL_COMPUTE_STOCK
 } sal_compute;
 
-/** What a choice comes to on this machine, for records: "stock", "f32", "bf16", "auto bf16" (where the processor has AMX) or "attention
+/** What a choice comes to on this machine, for records: "stock", "f32", "bf16", "auto bf16" (for bf16 and quantised weights) or "attention
  *  only" (without oneDNN). Static storage. Results within one are equal, between two they differ by rounding. */
 const char *sal_model_arithmetic(sal_compute compute);
 

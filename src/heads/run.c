@@ -431,25 +431,16 @@ static int run_document(void *context, int64_t key, sal_error *err) {
 /* ---- one corpus --------------------------------------------------------------------------------------------- */
 
 static void tell(heads_stage *stage, const char *corpus) {
-    const struct {
-        int64_t count;
-        const char *what;
-    } notes[] = {
-        {stage->without_importance, "have no up-to-date importance by this summarizer and protocol "
-                                    "(salient importance computes it)"},
-        {stage->too_long, "are longer than the model's context"},
-        {stage->empty, "have no words"},
-        {stage->without_summary, "have no ok summary of the middle length: no evidence from the "
-                                 "chat prompt"},
+    const stage_note notes[] = {
+        {stage->without_importance,
+         "documents have no up-to-date importance by this summarizer and "
+         "protocol (salient importance computes it)"},
+        {stage->too_long, "documents are longer than the model's context"},
+        {stage->empty, "documents have no words"},
+        {stage->without_summary, "documents have no ok summary of the middle length: no evidence "
+                                 "from the chat prompt"},
     };
-    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
-        char note[400];
-        if (notes[i].count == 0)
-            continue;
-        (void)snprintf(note, sizeof note, "corpus %.200s: %lld documents %s", corpus,
-                       (long long)notes[i].count, notes[i].what);
-        sal_progress_note(stage->progress, note);
-    }
+    stage_tell(stage->progress, corpus, notes, sizeof notes / sizeof notes[0]);
     stage->without_importance = stage->too_long = stage->without_summary = stage->empty = 0;
 }
 

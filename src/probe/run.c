@@ -10,6 +10,7 @@
 #include "probe/evaluate.h"
 #include "probe/keeping.h"
 #include "probe/stage.h"
+#include "stage/walk.h"
 
 enum { THREADS_AT_MOST = 64 };
 
@@ -190,24 +191,14 @@ static int put_results(probe_stage *stage, sal_error *err) {
 }
 
 static void tell(const probe_stage *stage) {
-    const struct {
-        int64_t count;
-        const char *what;
-    } notes[] = {
-        {stage->data.without_states, "have no states (salient states takes them)"},
+    const stage_note notes[] = {
+        {stage->data.without_states, "documents have no states (salient states takes them)"},
         {stage->data.without_importance,
-         "have no up-to-date importance by this summarizer and protocol (salient importance "
-         "computes it)"},
-        {stage->data.few_words, "have fewer than two words that enter"},
+         "documents have no up-to-date importance by this summarizer and protocol (salient "
+         "importance computes it)"},
+        {stage->data.few_words, "documents have fewer than two words that enter"},
     };
-    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
-        char note[400];
-        if (notes[i].count == 0)
-            continue;
-        (void)snprintf(note, sizeof note, "corpus %.200s: %lld documents %s", stage->corpus,
-                       (long long)notes[i].count, notes[i].what);
-        sal_progress_note(stage->progress, note);
-    }
+    stage_tell(stage->progress, stage->corpus, notes, sizeof notes / sizeof notes[0]);
     stage->tally->failed +=
         stage->data.without_states + stage->data.without_importance + stage->data.few_words;
 }

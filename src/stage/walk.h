@@ -26,4 +26,15 @@ typedef struct stage_walk {
 int stage_walk_documents(stage_walk *walk, const int64_t *documents, size_t count,
                          stage_visitor visit, void *context, sal_error *err) SAL_MUST_CHECK;
 
+/** What was left out of a walk, and why. */
+typedef struct stage_note {
+    int64_t count;
+    const char *what; /* "documents have no words" */
+} stage_note;
+
+/** Tell the user each note whose count is not 0: "corpus news: 3 documents have no words".
+ *  in     corpus: NULL for all of them */
+void stage_tell(const sal_progress *progress, const char *corpus, const stage_note *notes,
+                size_t count);
+
 #endif

@@ -339,23 +339,14 @@ static int run_document(void *context, int64_t key, sal_error *err) {
 /* ---- all documents ------------------------------------------------------------------------------------------ */
 
 static void tell(states_stage *stage) {
-    const struct {
-        int64_t count;
-        const char *what;
-    } notes[] = {
+    const stage_note notes[] = {
         {stage->without_words, "documents have no words that the model sees"},
         {stage->without_summary, "documents have no first record by this summarizer: the paper's "
                                  "sequence cannot be made"},
         {stage->too_long, "documents are longer than the model's context"},
         {stage->unaligned, "words have no token of their own and are left out"},
     };
-    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
-        char note[300];
-        if (notes[i].count == 0)
-            continue;
-        (void)snprintf(note, sizeof note, "%lld %s", (long long)notes[i].count, notes[i].what);
-        sal_progress_note(stage->progress, note);
-    }
+    stage_tell(stage->progress, NULL, notes, sizeof notes / sizeof notes[0]);
     stage->without_words = stage->without_summary = stage->too_long = stage->unaligned = 0;
 }
 

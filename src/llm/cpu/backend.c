@@ -421,7 +421,7 @@ const char *sal_cpu_arithmetic(sal_compute compute) {
         return "attention only";
     if (compute == SAL_COMPUTE_BF16)
         return "bf16";
-    return compute == SAL_COMPUTE_AUTO && sal_onednn_amx() ? "auto bf16" : "f32";
+    return compute == SAL_COMPUTE_AUTO && sal_onednn_fast_bf16() ? "auto bf16" : "f32";
 }
 
 int sal_cpu_describe(sal_compute compute, sal_buffer *out, sal_error *err) {

@@ -135,6 +135,15 @@ bool sal_onednn_amx(void) {
     return ((unsigned)dnnl_get_effective_cpu_isa() & amx) == amx;
 }
 
+bool sal_onednn_fast_bf16(void) {
+    const unsigned pairs = (unsigned)dnnl_cpu_isa_avx512_core_bf16;
+    bool amd = false;
+#if defined(__x86_64__)
+    amd = __builtin_cpu_is("amd");
+#endif
+    return sal_onednn_amx() || (amd && ((unsigned)dnnl_get_effective_cpu_isa() & pairs) == pairs);
+}
+
 bool sal_onednn_bf16(void) {
     const unsigned needed = (unsigned)dnnl_cpu_isa_avx512_core;
     return ((unsigned)dnnl_get_effective_cpu_isa() & needed) == needed;
@@ -408,6 +417,9 @@ void sal_onednn_version(char text[32]) {
     (void)snprintf(text, 32, "no oneDNN");
 }
 bool sal_onednn_amx(void) {
+    return false;
+}
+bool sal_onednn_fast_bf16(void) {
     return false;
 }
 bool sal_onednn_bf16(void) {

@@ -81,7 +81,7 @@ bool sal_weights_takes(const sal_cpu_weights *store, enum ggml_type type) {
 bool sal_weights_bf16(const sal_cpu_weights *store, enum ggml_type type) {
     if (store->compute != SAL_COMPUTE_AUTO)
         return store->compute == SAL_COMPUTE_BF16;
-    return (type == GGML_TYPE_BF16 || ggml_is_quantized(type)) && sal_onednn_amx();
+    return (type == GGML_TYPE_BF16 || ggml_is_quantized(type)) && sal_onednn_fast_bf16();
 }
 
 /* ---- shapes and primitives ----------------------------------------------------------------------------------------------------------- */
