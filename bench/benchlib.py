@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -100,10 +101,45 @@ def print_machine(machine):
 # ---- processes -------------------------------------------------------------------------------------------------------------------
 
 
+class Watch:
+    """Peaks of a process's memory while a block runs, anonymous and file-backed apart, looked at every so many seconds."""
+
+    def __init__(self, pid, every=0.01):
+        self.path, self.every = f"/proc/{pid}/status", every
+        self.anonymous = self.file = 0
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.look, daemon=True)
+
+    def read(self):
+        """0, 0 when the process is gone."""
+        try:
+            with open(self.path, encoding="ascii") as source:
+                fields = dict(line.split(":", 1) for line in source)
+            return [int(fields[name].split()[0]) * 1024 for name in ("RssAnon", "RssFile")]
+        except (OSError, KeyError):
+            return [0, 0]
+
+    def look(self):
+        while not self.stop.wait(self.every):
+            anonymous, file = self.read()
+            self.anonymous, self.file = max(self.anonymous, anonymous), max(self.file, file)
+
+    def __enter__(self):
+        self.before = sum(self.read())
+        self.anonymous, self.file = self.read()
+        self.thread.start()
+        return self
+
+    def __exit__(self, *unused):
+        self.stop.set()
+        self.thread.join()
+
+
 class Measured:
     """What one finished process took."""
 
-    def __init__(self, seconds, usage, output):
+    def __init__(self, seconds, usage, output, watch):
+        self.anonymous, self.file = watch.anonymous, watch.file
         self.seconds = seconds
         self.cpu_seconds = usage.ru_utime + usage.ru_stime
         self.peak_bytes = usage.ru_maxrss * 1024
@@ -116,7 +152,8 @@ def measure(command, allowed=(0,)):
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
-        _, status, usage = os.wait4(process.pid, 0)
+        with Watch(process.pid, 0.05) as watch:
+            _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
@@ -124,7 +161,7 @@ def measure(command, allowed=(0,)):
         if process.returncode not in allowed:
             tail = err.read().decode("utf-8", "replace")[-1000:]
             raise BenchError(f"exit status {process.returncode} of: {shlex.join(command)}\n{tail}")
-        return Measured(seconds, usage, out.read(MEBI).decode("utf-8", "replace"))
+        return Measured(seconds, usage, out.read(MEBI).decode("utf-8", "replace"), watch)
 
 
 class Talker:

@@ -32,6 +32,8 @@ typedef struct sal_output sal_output;
 
 /** errs SAL_EIO, SAL_ENOMEM; the text names the path */
 int sal_output_open(const char *path, sal_output **out, sal_error *err) SAL_MUST_CHECK;
+/** The name under which it is written until then, for libraries that write files by name; borrowed. */
+const char *sal_output_name(const sal_output *output);
 /** The sink that writes to it; valid until commit or discard. */
 sal_sink sal_output_sink(sal_output *output);
 /** Flush, sync, rename into place, free. On failure the partial file is removed; output is freed either way. */

@@ -243,6 +243,10 @@ static int write_output(void *context, const char *bytes, size_t length, sal_err
     return SAL_OK;
 }
 
+const char *sal_output_name(const sal_output *output) {
+    return output->partial != NULL ? output->partial : output->path;
+}
+
 sal_sink sal_output_sink(sal_output *output) {
     return (sal_sink){write_output, output};
 }

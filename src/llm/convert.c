@@ -1,12 +1,10 @@
 /* Another type of weights, through libllama's own quantiser. It converts from any type to any other through f32, so a file made from a
  * quantised one holds exactly the values that the quantised one stands for (f32) or their rounding (the rest). */
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/system.h"
 #include "llm_internal.h"
+#include "salient/file.h"
 
 typedef struct weight_type {
     const char *name;
@@ -56,16 +54,6 @@ static bool same_file(const char *a, const char *b) {
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static int sync_file(const char *path, sal_error *err) {
-    int descriptor = sal_system_open(path, O_WRONLY | O_CLOEXEC, 0);
-    if (descriptor < 0)
-        return sal_fail(err, SAL_EIO, "%s: cannot be opened again to be written to disk", path);
-    int failed = sal_system_sync(descriptor);
-    if (sal_system_close(descriptor) != 0 || failed != 0)
-        return sal_fail(err, SAL_EIO, "%s: cannot be written to disk (is it full?)", path);
-    return SAL_OK;
-}
-
 static int quantise(const char *in, const char *partial, enum llama_ftype type, int threads,
                     sal_error *err) {
     struct llama_model_quantize_params params = llama_model_quantize_default_params();
@@ -94,7 +82,7 @@ static int check_input(const char *in, sal_error *err) {
 int sal_model_convert(const char *in, const char *out, const char *type, int threads,
                       sal_error *err) {
     enum llama_ftype wanted = LLAMA_FTYPE_ALL_F32;
-    sal_buffer partial = {0};
+    sal_output *output = NULL;
     sal_llm_start();
     int status = find_type(type, &wanted, err);
     if (status == SAL_OK)
@@ -105,17 +93,11 @@ int sal_model_convert(const char *in, const char *out, const char *type, int thr
             "%s: the converted model cannot replace the one it is made from; give another name",
             out);
     if (status == SAL_OK)
-        status = sal_buffer_add_format(&partial, err, "%s.partial-%ld", out, (long)getpid());
-    if (status != SAL_OK)
-        goto done;
-    status = quantise(in, partial.bytes, wanted, threads, err);
+        status = sal_output_open(out, &output, err);
     if (status == SAL_OK)
-        status = sync_file(partial.bytes, err);
-    if (status == SAL_OK && sal_system_rename(partial.bytes, out) != 0)
-        status = sal_fail(err, SAL_EIO, "%s: cannot be put in place", out);
-    if (status != SAL_OK)
-        (void)sal_system_unlink(partial.bytes);
-done:
-    sal_buffer_free(&partial);
+        status = quantise(in, sal_output_name(output), wanted, threads, err);
+    if (status == SAL_OK)
+        return sal_output_commit(output, err);
+    sal_output_discard(output);
     return status;
 }

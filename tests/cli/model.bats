@@ -37,8 +37,10 @@ assert m["chat_template_known"] is True and "im_start" in m["chat_template"], m'
     expect 1
     [ ! -e out.gguf ]
     [ "$(ls | grep -c partial)" -eq 0 ]
+    echo 'what a killed conversion left' >out.gguf.partial
     salient model convert "$MODEL" out.gguf --type q8_0
     expect 0
+    [ "$(ls | grep -c partial)" -eq 0 ]
     grep -qE 'out.gguf: written; ' err
     salient model info out.gguf --json
     python3 -c 'import json; assert "Q8_0" in json.load(open("out"))["type"]'
