@@ -186,10 +186,12 @@ static void widen(void *context, int64_t index, int thread) {
                        plan->values + index * SAL_CHUNK * plan->value_width);
 }
 
-/* Later queries see more keys: begin with them, so that the last tasks are short ones. */
+/* The longest tasks first, so that all threads end together: many queries, the later ones, who see more keys; few queries, the first keys,
+ * which all of them see. */
 static void run(void *context, int64_t index, int thread) {
     const sal_plan *plan = context;
-    const int64_t task = plan->tasks - 1 - index / plan->round_slabs;
+    const int64_t place = index / plan->round_slabs;
+    const int64_t task = plan->few ? place : plan->tasks - 1 - place;
     sal_task_run(plan, index % plan->round_slabs, task,
                  plan->scratch + (size_t)thread * plan->scratch_bytes);
 }
