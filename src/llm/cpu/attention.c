@@ -115,6 +115,7 @@ static size_t lay_out(sal_plan *plan, int threads, char *block) {
     plan->poisoned = sal_carve(&memory, packed / SAL_CHUNK, sizeof(uint64_t));
     plan->columns = sal_carve(&memory, tasks * spans * plan->group * keys, sizeof(float));
     plan->found = sal_carve(&memory, found * (2 + plan->value_width), sizeof(float));
+    plan->left = sal_carve(&memory, plan->few ? plan->round : 0, sizeof *plan->left);
     plan->nonfinite = sal_carve(&memory, tasks, sizeof(int64_t));
     plan->scratch = sal_carve(&memory, threads, plan->scratch_bytes);
     return memory.used;
@@ -186,16 +187,6 @@ static void widen(void *context, int64_t index, int thread) {
                        plan->values + index * SAL_CHUNK * plan->value_width);
 }
 
-/* The longest tasks first, so that all threads end together: many queries, the later ones, who see more keys; few queries, the first keys,
- * which all of them see. */
-static void run(void *context, int64_t index, int thread) {
-    const sal_plan *plan = context;
-    const int64_t place = index / plan->round_slabs;
-    const int64_t task = plan->few ? place : plan->tasks - 1 - place;
-    sal_task_run(plan, index % plan->round_slabs, task,
-                 plan->scratch + (size_t)thread * plan->scratch_bytes);
-}
-
 /* One row from what each task found, in the order of keys. */
 static void join_row(const sal_plan *plan, const float *restrict found, int64_t step,
                      float *restrict out) {
@@ -217,20 +208,31 @@ static void join_row(const sal_plan *plan, const float *restrict found, int64_t 
         out[i] *= share;
 }
 
-/* Few queries: all rows of one head. */
-static void join(void *context, int64_t index, int thread) {
-    const sal_plan *plan = context;
+/* Few queries: all rows of one key head. */
+static void join(const sal_plan *plan, int64_t slab) {
     const sal_attention *a = plan->a;
-    const int64_t slab = index / plan->group, head = index % plan->group;
     const int64_t stride = 2 + plan->value_width, step = plan->units * plan->lanes * stride;
     const int64_t absolute = plan->first_slab + slab;
-    const float *found = plan->found + slab * plan->tasks * step + head * a->queries * stride;
+    const float *found = plan->found + slab * plan->tasks * step;
     char *out = (char *)a->out + (size_t)(absolute / a->heads_kv) * a->out_stream +
-                (size_t)(absolute % a->heads_kv * plan->group + head) * a->out_head;
-    (void)thread;
-    for (int64_t query = 0; query < a->queries; query++)
-        join_row(plan, found + query * stride, step,
-                 (float *)(void *)(out + (size_t)query * a->out_query));
+                (size_t)(absolute % a->heads_kv * plan->group) * a->out_head;
+    for (int64_t row = 0; row < plan->group * a->queries; row++)
+        join_row(plan, found + row * stride, step,
+                 (float *)(void *)(out + (size_t)(row / a->queries) * a->out_head +
+                                   (size_t)(row % a->queries) * a->out_query));
+}
+
+/* The longest tasks first, so that all threads end together: many queries, the later ones, who see more keys; few queries, the first keys,
+ * which all of them see. */
+static void run(void *context, int64_t index, int thread) {
+    const sal_plan *plan = context;
+    const int64_t place = index / plan->round_slabs;
+    const int64_t task = plan->few ? place : plan->tasks - 1 - place;
+    const int64_t slab = index % plan->round_slabs;
+    sal_task_run(plan, slab, task, plan->scratch + (size_t)thread * plan->scratch_bytes);
+    /* whoever ends a slab's last task puts together what all have found: no wait for the other slabs */
+    if (plan->few && plan->value_width > 0 && atomic_fetch_sub(&plan->left[slab], 1) == 1)
+        join(plan, slab);
 }
 
 /* Add the tasks' float sums of one head to the caller's doubles, task after task. */
@@ -277,11 +279,11 @@ int sal_attention_run(const sal_attention *attention, sal_attention_measure *mea
     for (; plan.first_slab < plan.slabs; plan.first_slab += plan.round) {
         const int64_t left = plan.slabs - plan.first_slab;
         plan.round_slabs = left < plan.round ? left : plan.round;
+        for (int64_t slab = 0; plan.few && slab < plan.round_slabs; slab++)
+            atomic_init(&plan.left[slab], (int)plan.tasks);
         if (!plan.few)
             sal_parallel_for(threads, plan.round_slabs * plan.chunks, widen, &plan);
         sal_parallel_for(threads, plan.round_slabs * plan.tasks, run, &plan);
-        if (plan.few && plan.value_width > 0)
-            sal_parallel_for(threads, plan.round_slabs * plan.group, join, &plan);
         if (plan.measure != NULL) {
             sal_parallel_for(threads, plan.round_slabs * plan.group, reduce, &plan);
             for (int64_t i = 0; i < plan.round_slabs * plan.tasks; i++)

@@ -11,6 +11,8 @@
 #ifndef SALIENT_CPU_ATTENTION_PLAN_H
 #define SALIENT_CPU_ATTENTION_PLAN_H
 
+#include <stdatomic.h>
+
 #include "attention_kernel.h"
 
 enum {
@@ -50,6 +52,7 @@ typedef struct sal_plan {
     float *columns; /* [round, tasks, spans, group, chunks * SAL_CHUNK]: float sums of each task */
     float
         *found; /* [round, tasks, units * lanes, 2 + value_width]: max, sum, output; few queries */
+    atomic_int *left;   /* [round]: tasks of a slab that are not done; few queries */
     int64_t *nonfinite; /* [round, tasks] */
     char *scratch;      /* [threads, scratch_bytes] */
     size_t scratch_bytes;
