@@ -182,7 +182,7 @@ static void widen(void *context, int64_t index, int thread) {
     const sal_plan *plan = context;
     (void)thread;
     plan->poisoned[index] =
-        sal_task_widen(plan, plan->first_slab + index / plan->chunks, index % plan->chunks,
+        sal_task_widen(plan, plan->first_slab + index / plan->chunks, index % plan->chunks, true,
                        plan->keys + index * SAL_CHUNK * plan->a->width,
                        plan->values + index * SAL_CHUNK * plan->value_width);
 }

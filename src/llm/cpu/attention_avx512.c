@@ -81,7 +81,8 @@ TARGET static uint64_t see(const uint16_t *mask, int64_t count, bool *biased) {
     return seen;
 }
 
-const sal_attention_kernel sal_attention_avx512 = {LANES, widen, see, chunk, decay, columns, thin};
+const sal_attention_kernel sal_attention_avx512 = {LANES, widen, widen_rows, see,
+                                                   chunk, decay, columns,    thin};
 
 #else
 typedef int sal_attention_avx512_needs_x86_64;

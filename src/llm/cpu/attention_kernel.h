@@ -67,6 +67,10 @@ typedef struct sal_attention_kernel {
     int lanes;
     /** Half to float. in [count] half; out [count]. True when all are finite. */
     bool (*widen)(const uint16_t *in, int64_t count, float *out);
+    /** The same for rows of whole vectors: in [rows, count], stride bytes apart; out [rows, out_stride]. ahead: rows to fetch beforehand. NULL:
+     *  widen row after row. */
+    bool (*widen_rows)(const char *in, size_t stride, int64_t rows, int64_t count, int64_t ahead,
+                       float *out, int64_t out_stride);
     /** Bit k: mask[k] is not -inf, k < count <= 64. *biased is set when one of these is not 0. */
     uint64_t (*see)(const uint16_t *mask, int64_t count, bool *biased);
     /** Scores, running maximum, exponentials, sums and output of one chunk. */

@@ -105,9 +105,9 @@ static inline int64_t sal_plan_mask_unit(const sal_plan *plan, int64_t unit) {
 /** Bytes of one thread's scratch. */
 size_t sal_task_scratch_bytes(const sal_plan *plan);
 
-/** Widen one chunk of keys and values of a slab; cells past the last key become 0, values that are not finite become 0 and are
+/** Widen one chunk of keys and values of a slab, ahead: later rows fetched meanwhile; cells past the last key become 0, values that are not finite become 0 and are
  *  reported as bits. */
-uint64_t sal_task_widen(const sal_plan *plan, int64_t slab, int64_t chunk, float *keys,
+uint64_t sal_task_widen(const sal_plan *plan, int64_t slab, int64_t chunk, bool ahead, float *keys,
                         float *values);
 
 /** Compute task `index` of slab `slab` (counted within the round) in scratch. */

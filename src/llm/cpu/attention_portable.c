@@ -120,5 +120,5 @@ static uint64_t see(const uint16_t *mask, int64_t count, bool *biased) {
     return seen;
 }
 
-const sal_attention_kernel sal_attention_portable = {LANES, widen,   see, chunk,
-                                                     decay, columns, NULL};
+const sal_attention_kernel sal_attention_portable = {LANES, widen, NULL,    see,
+                                                     chunk, decay, columns, NULL};

@@ -83,47 +83,52 @@ static const char *value_at(const sal_plan *plan, int64_t slab, int64_t key) {
            (size_t)(slab % a->heads_kv) * a->v_head + (size_t)key * a->v_key;
 }
 
-/* Keys of one head lie a row of all heads apart: too far for the hardware to see what comes next. */
-static void fetch_ahead(const sal_plan *plan, int64_t slab, int64_t key) {
-    const sal_attention *a = plan->a;
-    if (key >= a->keys)
-        return;
-    const char *k = key_at(plan, slab, key);
-    for (size_t byte = 0; byte < (size_t)a->width * sizeof(uint16_t); byte += SAL_LINE)
-        __builtin_prefetch(k + byte);
-    if (plan->value_width == 0)
-        return;
-    const char *v = value_at(plan, slab, key);
-    for (size_t byte = 0; byte < (size_t)a->value_width * sizeof(uint16_t); byte += SAL_LINE)
-        __builtin_prefetch(v + byte);
+/* Rows of halves as floats, [SAL_CHUNK, stride], what is past them 0.
+ * return all are finite, where finite is asked for */
+static bool widen_rows(const sal_plan *plan, const char *in, size_t in_stride, int64_t rows,
+                       int64_t width, bool ahead, float *out, int64_t stride) {
+    bool finite = true;
+    if (plan->kernel->widen_rows != NULL && width % plan->lanes == 0) {
+        finite = plan->kernel->widen_rows(in, in_stride, rows, width, ahead ? SAL_AHEAD : 0, out,
+                                          stride);
+    } else {
+        for (int64_t k = 0; k < rows; k++) {
+            const char *row = in + (size_t)k * in_stride;
+            finite =
+                plan->kernel->widen((const uint16_t *)(const void *)row, width, out + k * stride) &&
+                finite;
+        }
+    }
+    for (int64_t k = 0; k < rows && width < stride; k++)
+        memset(out + k * stride + width, 0, (size_t)(stride - width) * sizeof *out);
+    memset(out + rows * stride, 0, (size_t)((SAL_CHUNK - rows) * stride) * sizeof *out);
+    return finite;
 }
 
-uint64_t sal_task_widen(const sal_plan *plan, int64_t slab, int64_t chunk, float *keys,
+static bool is_finite(const float *row, int64_t count) {
+    float sum = 0.0f;
+    for (int64_t i = 0; i < count; i++)
+        sum += row[i] * 0.0f;
+    return sum == 0.0f;
+}
+
+uint64_t sal_task_widen(const sal_plan *plan, int64_t slab, int64_t chunk, bool ahead, float *keys,
                         float *values) {
     const sal_attention *a = plan->a;
+    const int64_t first = chunk * SAL_CHUNK, stride = plan->value_width;
+    const int64_t rows = a->keys - first < SAL_CHUNK ? a->keys - first : SAL_CHUNK;
+    const bool fetches = ahead && first + SAL_CHUNK + SAL_AHEAD <= a->keys;
     uint64_t poisoned = 0;
-    for (int64_t k = 0; k < SAL_CHUNK; k++) {
-        const int64_t key = chunk * SAL_CHUNK + k;
-        float *row = keys + k * a->width;
-        float *value = values + k * plan->value_width;
-        fetch_ahead(plan, slab, key + SAL_AHEAD);
-        if (key >= a->keys) {
-            memset(row, 0, (size_t)a->width * sizeof *row);
-            memset(value, 0, (size_t)plan->value_width * sizeof *value);
+    (void)widen_rows(plan, key_at(plan, slab, first), a->k_key, rows, a->width, fetches, keys,
+                     a->width);
+    if (stride == 0 || widen_rows(plan, value_at(plan, slab, first), a->v_key, rows, a->value_width,
+                                  fetches, values, stride))
+        return 0;
+    for (int64_t k = 0; k < rows; k++) {
+        if (is_finite(values + k * stride, a->value_width))
             continue;
-        }
-        (void)plan->kernel->widen((const uint16_t *)(const void *)key_at(plan, slab, key), a->width,
-                                  row);
-        if (plan->value_width == 0)
-            continue;
-        const bool finite = plan->kernel->widen(
-            (const uint16_t *)(const void *)value_at(plan, slab, key), a->value_width, value);
-        const size_t rest = (size_t)(plan->value_width - a->value_width);
-        memset(value + a->value_width, 0, rest * sizeof *value);
-        if (!finite) {
-            memset(value, 0, (size_t)plan->value_width * sizeof *value);
-            poisoned |= UINT64_C(1) << k;
-        }
+        memset(values + k * stride, 0, (size_t)stride * sizeof *values);
+        poisoned |= UINT64_C(1) << k;
     }
     return poisoned;
 }
@@ -554,11 +559,11 @@ static void gather(task *t, int64_t chunk, bool next) {
     }
 }
 
-/* All rows against all keys of a chunk. */
-static void step_all(task *t, int64_t chunk, bool next) {
+/* All rows against all keys of a chunk. first: nobody has fetched it while the chunk before was computed */
+static void step_all(task *t, int64_t chunk, bool first, bool next) {
     const sal_plan *plan = t->plan;
     const uint64_t poisoned =
-        sal_task_widen(plan, plan->first_slab + t->slab, chunk, t->keys, t->values);
+        sal_task_widen(plan, plan->first_slab + t->slab, chunk, first, t->keys, t->values);
     for (int64_t b = 0; !t->filled && b < plan->blocks; b++)
         fill_queries(t, &t->each[b]);
     t->filled = true;
@@ -588,7 +593,7 @@ static void run_few(task *t) {
         if (is_sparse(t, chunk))
             gather(t, chunk, next);
         else
-            step_all(t, chunk, next);
+            step_all(t, chunk, chunk == first, next);
     }
     for (int64_t b = 0; b < plan->blocks; b++) {
         write_found(t, &t->each[b]);

@@ -1,4 +1,4 @@
-/** The kernel of few rows (sal_thin), written once, included after attention_body.h by the instruction sets that have it.
+/** What works on halves where they lie: the kernel of few rows (sal_thin) and widening, written once, included after attention_body.h by the instruction sets that have it.
  *
  *  wanted  besides what attention_body.h wants: THIN_KEYS and THIN_COLUMNS (keys and vectors at a time), load_half(p), hide_bits(v, bits)
  *          (-inf in lanes whose bit is 0), top(v), total(v) (over the lanes) */
@@ -125,4 +125,31 @@ TARGET static void thin(const sal_thin *t) {
         thin_rows(t, 3);
     else
         thin_rows(t, 4);
+}
+
+/* A number that is not finite times 0 is not 0. */
+INLINE void widen_row(const char *in, int64_t count, float *out, vector *poison) {
+    const uint16_t *half = (const uint16_t *)(const void *)in;
+    for (int64_t i = 0; i < count; i += LANES) {
+        const vector x = load_half(half + i);
+        save(out + i, x);
+        *poison = multiply_add(x, zero(), *poison);
+    }
+}
+
+TARGET static bool widen_rows(const char *in, size_t stride, int64_t rows, int64_t count,
+                              int64_t ahead, float *out, int64_t out_stride) {
+    vector poison[4] = {zero(), zero(), zero(), zero()};
+    int64_t row = 0;
+    for (; row + 4 <= rows; row += 4) {
+        UNROLL for (int r = 0; r < 4; r++) {
+            if (ahead > 0)
+                fetch(in + (size_t)(row + r + ahead) * stride, count);
+            widen_row(in + (size_t)(row + r) * stride, count, out + (row + r) * out_stride,
+                      &poison[r]);
+        }
+    }
+    for (; row < rows; row++)
+        widen_row(in + (size_t)row * stride, count, out + row * out_stride, &poison[0]);
+    return total(add(add(poison[0], poison[1]), add(poison[2], poison[3]))) == 0.0f;
 }
