@@ -3,9 +3,9 @@
  *     bench_generate MODEL.gguf SETTING.json
  *
  * SETTING.json: {"prompts": [{"system": "...", "user": "..."}, ...], "new_tokens": N, "context": N, "threads": N,
- *                "ignore_end": true|false, "compute": "auto|bf16|f32|stock", "cache": "auto|shared|streams"}
+ *                "ignore_end": true|false, "compute": "auto|bf16|f32|stock", "cache": "auto|shared|streams", "unpacked": true|false}
  *
- * context 0 = the model's own, threads 0 = all processors; compute and cache may be left out.
+ * context 0 = the model's own, threads 0 = all processors; compute, cache and unpacked may be left out.
  *
  * Lines of JSON on standard output: one when model and engine are open (with every prompt's token ids), then one for each line
  * "go" on standard input. The clock runs around sal_engine_generate alone; the prompts are built before it. */
@@ -134,6 +134,7 @@ static int open_all(bench *self, const char *path, sal_error *err) {
     if (status == SAL_OK)
         status = read_choice(self, "cache", caches, &cache, err);
     model_options.compute = (sal_compute)compute;
+    model_options.pack_memory = json_is_true(json_object_get(self->setting, "unpacked")) ? -1 : 0;
     options.cache = (sal_cache)cache;
     if (status == SAL_OK)
         status = read_number(self, "context", 0, 1 << 24, &options.context_tokens, err);
