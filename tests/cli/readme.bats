@@ -12,6 +12,22 @@ load common
     [ -s mystudy.html ]
 }
 
+@test "README.md quotes only what bench/RESULTS.md holds" {
+    sed -n '/^## How fast/,/^## /p' "$SOURCE/README.md" | grep -oE '[0-9.]+ times as fast|[0-9.]+ of it' | sort -u >quoted
+    [ "$(wc -l <quoted)" -ge 8 ]
+    while read -r ratio rest; do
+        # a ratio may be rounded: 2.9 stands for 2.87
+        python3 - "$ratio" "$rest" "$SOURCE/bench/RESULTS.md" <<'PYTHON' || { echo "$ratio $rest is not in RESULTS.md"; return 1; }
+import re, sys
+quoted, rest, path = sys.argv[1:]
+places = len(quoted.partition(".")[2])
+rows = [row.split("|") for row in open(path) if row.startswith("|")]
+found = [float(m[1]) for row in rows if len(row) > 4 and (m := re.match(r"\s*([\d.]+) (?:times as fast|of)", row[4]))]
+sys.exit(not any(f"{value:.{places}f}" == quoted for value in found))
+PYTHON
+    done <quoted
+}
+
 @test "every salient command that README.md shows exists with the options shown" {
     grep -o -E '^    salient [a-z]+.*' "$SOURCE/README.md" | sed 's/ *#.*//' >lines
     [ -s lines ]
