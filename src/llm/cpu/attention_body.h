@@ -33,18 +33,12 @@ INLINE void score_tile(const float *keys, const float *queries, int64_t width, f
     }
 }
 
-/* Keys of one head lie a row of all heads apart: too far for the hardware to see what comes next. */
-INLINE void fetch(const char *row, int64_t count) {
-    for (int64_t i = 0; i < count; i += SAL_LINE / (int64_t)sizeof(uint16_t))
-        __builtin_prefetch(row + i * (int64_t)sizeof(uint16_t));
-}
-
 /* A few keys at a time: the processor has room for so many under way. */
 INLINE void fetch_next(const sal_chunk *c, int first) {
     for (int k = first; k < first + KEYS; k++) {
-        fetch(c->next_key + (size_t)k * c->next_key_stride, c->width);
+        sal_fetch(c->next_key + (size_t)k * c->next_key_stride, c->width);
         if (c->value_width > 0)
-            fetch(c->next_value + (size_t)k * c->next_value_stride, c->value_width);
+            sal_fetch(c->next_value + (size_t)k * c->next_value_stride, c->value_width);
     }
 }
 

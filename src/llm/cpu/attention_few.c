@@ -69,20 +69,12 @@ static const float *bias_of(const sal_task *t, int64_t query, int64_t chunk) {
     return t->bias;
 }
 
-/* These are inlined by order: GCC takes a function that only fetches for one without effect, and drops its calls. */
-#define FETCH static inline __attribute__((always_inline)) void
-
-FETCH fetch_lines(const char *row, int64_t halves) {
-    for (int64_t byte = 0; byte < halves * (int64_t)sizeof(uint16_t); byte += SAL_LINE)
-        __builtin_prefetch(row + byte);
-}
-
 /* A query's share of the keys after the chunk: all at once would be more than a processor has under way. */
-FETCH fetch_share(const sal_thin *thin, int64_t query, int64_t queries) {
+SAL_FETCH fetch_share(const sal_thin *thin, int64_t query, int64_t queries) {
     const int64_t end = SAL_CHUNK + SAL_CHUNK * (query + 1) / queries;
     for (int64_t k = SAL_CHUNK + SAL_CHUNK * query / queries; k < end; k++) {
-        fetch_lines(thin->key + (size_t)k * thin->key_stride, thin->width);
-        fetch_lines(thin->value + (size_t)k * thin->value_stride, thin->value_width);
+        sal_fetch(thin->key + (size_t)k * thin->key_stride, thin->width);
+        sal_fetch(thin->value + (size_t)k * thin->value_stride, thin->value_width);
     }
 }
 

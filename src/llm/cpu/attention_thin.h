@@ -101,8 +101,8 @@ INLINE void thin_rows(const sal_thin *t, const int rows) {
     const int count = list_seen(t->seen, keys);
     for (int k = 0; k < SAL_CHUNK; k += LANES) {
         for (int j = k; t->next && j < k + LANES; j++) {
-            fetch(t->key + (size_t)(SAL_CHUNK + j) * t->key_stride, t->width);
-            fetch(t->value + (size_t)(SAL_CHUNK + j) * t->value_stride, t->value_width);
+            sal_fetch(t->key + (size_t)(SAL_CHUNK + j) * t->key_stride, t->width);
+            sal_fetch(t->value + (size_t)(SAL_CHUNK + j) * t->value_stride, t->value_width);
         }
         if (k < count)
             thin_scores(t, keys + k, count - k, weights + k, rows);
@@ -144,7 +144,7 @@ TARGET static bool widen_rows(const char *in, size_t stride, int64_t rows, int64
     for (; row + 4 <= rows; row += 4) {
         UNROLL for (int r = 0; r < 4; r++) {
             if (ahead > 0)
-                fetch(in + (size_t)(row + r + ahead) * stride, count);
+                sal_fetch(in + (size_t)(row + r + ahead) * stride, count);
             widen_row(in + (size_t)(row + r) * stride, count, out + (row + r) * out_stride,
                       &poison[r]);
         }
